@@ -1,0 +1,1 @@
+"""Actors, machines, live topics: the engine that knows no domain."""

@@ -1,0 +1,76 @@
+"""Values that a rule may yield beside its events: what should be done, not the doing.
+
+All of them ride in the same commit as the fact: an effect becomes an outbox row, an append a row
+of a list, a claim a unique key of the project. One place each carries them out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from engine.messages import Address, Event
+
+
+class Effect(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that leaves the house after the commit, at least once.
+
+    `sender` names a registered sender; deliveries with equal (`subscription`, `subject`) keep
+    their order. `body` is the finished JSON. `about` names the person or thing it speaks of, so
+    that a privacy erasure finds it.
+    """
+
+    sender: str
+    subject: str
+    body: bytes
+    subscription: str = ""
+    about: str = ""
+    due_in_ms: int = 0
+
+
+class Append(msgspec.Struct, frozen=True):
+    """A row for a list that belongs to no actor's state (a hit, an activation, a sample)."""
+
+    list: str
+    row: tuple[Any, ...]
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """Hold `key` in `space`, unique in the project (a login, an external id, one vote)."""
+
+    space: str
+    key: str
+
+
+class Release(msgspec.Struct, frozen=True):
+    """Give a claim back."""
+
+    space: str
+    key: str
+
+
+class Document(msgspec.Struct, frozen=True, dict=True):
+    """An immutable blob that states and facts name by its hash (a published file)."""
+
+    body: bytes
+
+    @cached_property
+    def hash(self) -> str:
+        """Hex of the SHA-256 of the body."""
+        return hashlib.sha256(self.body).hexdigest()
+
+
+Yielded = Event | Effect | Append | Claim | Release | Document
+
+
+class Needs(msgspec.Struct, frozen=True):
+    """What a decision must see beside its own state: other actors, and documents by hash."""
+
+    actors: tuple[Address, ...] = ()
+    documents: tuple[str, ...] = ()
+
+
+NO_NEEDS = Needs()

@@ -1,0 +1,327 @@
+"""A kind: everything the engine must know about one sort of actor.
+
+It names the state, the machines over its axes, the fold, and how long history is kept. `decide`
+turns a state and a command into a step, a value; `wake` folds a row and its tail back into memory.
+Nothing here waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Generic, TypeVar, Union
+
+import msgspec
+
+from engine.effects import NO_NEEDS, Append, Claim, Document, Effect, Needs, Release, Yielded
+from engine.errors import Refused, UnknownCommand
+from engine.machine import AFTER, Machine, Moment
+from engine.messages import (
+    Address,
+    AlarmDue,
+    Command,
+    Erase,
+    Erased,
+    Event,
+    Fact,
+    Snapshot,
+    Stored,
+)
+from engine.ports import Loaded
+
+S = TypeVar("S")
+
+
+class TableBroken(AssertionError):
+    """The fold delivered another phase than the table promised: a bug in the kind."""
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """How long facts are kept: for ever, `days`, or the `last` N (engine spec 2.3)."""
+
+    days: float | None = None
+    last: int | None = None
+
+
+FOR_EVER = Keep()
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What one accepted command leads to. `events` empty: accepted, nothing to store."""
+
+    state: Any
+    phase: str
+    since_ms: tuple[int, ...]
+    alarm_at_ms: int | None
+    events: tuple[Event, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    appends: tuple[Append, ...] = ()
+    claims: tuple[Claim | Release, ...] = ()
+    documents: tuple[Document, ...] = ()
+    erases: bool = False
+    privacy: bool = False
+
+
+def _no_needs(_state: Any, _command: Command) -> Needs:
+    return NO_NEEDS
+
+
+def _no_deadline(_state: Any) -> int | None:
+    return None
+
+
+def _as_is(state: Any) -> Any:
+    return state
+
+
+def present_events(events: tuple[Event, ...]) -> Any:
+    """What a push shows of a fact: one event's fields, or the ordered list of several."""
+    shown = [msgspec.to_builtins(event) for event in events]
+    for event in shown:
+        event["name"] = event.pop("event")
+    if len(shown) == 1:
+        shown[0].pop("name")
+        return shown[0]
+    return {"transitions": shown}
+
+
+@dataclass(frozen=True)
+class Kind(Generic[S]):
+    """One sort of actor.
+
+    `initial` makes the state of an actor without history from its id; `evolve` folds an event into
+    a state and never fails on a stored one; `deadline` reads the earliest deadline (ms) the state
+    itself holds; `needs` names what a decision must see; `present` and `present_events` say what
+    pushes and listings may show; `state_every` writes the state row every that many facts (1..64).
+    """
+
+    name: str
+    state: type[S]
+    initial: Callable[[str], S]
+    machines: tuple[Machine[S], ...]
+    evolve: Callable[[S, Any], S]
+    events: tuple[type[Event], ...]
+    deadline: Callable[[S], int | None] = _no_deadline
+    needs: Callable[[S, Command], Needs] = _no_needs
+    present: Callable[[S], Any] = _as_is
+    present_events: Callable[[tuple[Event, ...]], Any] = present_events
+    keep: Keep = FOR_EVER
+    state_every: int = 1
+    about: Callable[[str], str] = field(default=lambda actor_id: actor_id)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.state_every <= 64:
+            raise ValueError("state_every is 1 to 64")
+        if not self.machines:
+            raise ValueError("a kind has a machine")
+
+    # --- names
+
+    @cached_property
+    def commands(self) -> dict[str, type[Command]]:
+        """Every command type of the tables by its wire name."""
+        return {
+            row.trigger: row.on
+            for machine in self.machines
+            for row in machine.rows
+            if isinstance(row.on, type) and row.on is not AlarmDue
+        }
+
+    def permits(self, state: S, *, public_only: bool = False) -> tuple[str, ...]:
+        """Names of the commands that the tables permit now, guards aside."""
+        found: dict[str, bool] = {}
+        for machine in self.machines:
+            permitted = machine.permits(str(machine.phase(state)))
+            for name in machine.alphabet:
+                found[name] = found.get(name, True) and name in permitted
+        commands = self.commands
+        return tuple(
+            name
+            for name in commands
+            if found.get(name) and (commands[name].public or not public_only)
+        )
+
+    def parse(self, name: str, data: bytes | None) -> Command:
+        """Read a public command from its name and JSON body.
+
+        Raises `UnknownCommand`; msgspec's `DecodeError`/`ValidationError` for a wrong body.
+        """
+        command = self.commands.get(name)
+        if command is None or not command.public:
+            raise UnknownCommand(
+                name, tuple(n for n, command in self.commands.items() if command.public)
+            )
+        fields: dict[str, Any] = msgspec.json.decode(data or b"{}", type=dict[str, Any])
+        if "command" in fields:
+            raise msgspec.ValidationError("Object contains unknown field `command`")
+        return msgspec.convert(fields, command)
+
+    # --- state
+
+    @cached_property
+    def _state_decoder(self) -> msgspec.json.Decoder[S]:
+        return msgspec.json.Decoder(self.state)
+
+    @cached_property
+    def _events_decoder(self) -> msgspec.json.Decoder[tuple[Event, ...]]:
+        union: Any = Union[(*self.events, Erased)]
+        return msgspec.json.Decoder(tuple[union, ...])
+
+    def decode_state(self, body: bytes) -> S:
+        """Read a state as the store keeps it."""
+        return self._state_decoder.decode(body)
+
+    def decode_events(self, body: bytes) -> tuple[Event, ...]:
+        """Read a fact's events as the store keeps them."""
+        return self._events_decoder.decode(body)
+
+    def wake(self, address: Address, loaded: Loaded | None) -> Snapshot:
+        """Make the committed state of an actor from its row and tail."""
+        if loaded is None:
+            return self.blank(address)
+        if loaded.state is None:
+            return self.blank(address, loaded.version, loaded.generation)
+        row = Snapshot(
+            address,
+            loaded.version - len(loaded.tail),
+            loaded.generation,
+            self.decode_state(loaded.state),
+            loaded.phase,
+            loaded.since_ms,
+            loaded.alarm_at_ms,
+        )
+        folded = self.fold(row, [self.fact(stored) for stored in loaded.tail])
+        return msgspec.structs.replace(folded, alarm_at_ms=loaded.alarm_at_ms)
+
+    def fact(self, stored: Stored) -> Fact:
+        """Read a stored fact."""
+        return Fact(stored.version, stored.at_ms, self.decode_events(stored.body))
+
+    def phase(self, state: S) -> str:
+        """The first machine's phase: what lists filter by."""
+        return str(self.machines[0].phase(state))
+
+    def phases(self, state: S) -> dict[str, str]:
+        """Each machine's phase by its name."""
+        return {machine.name: str(machine.phase(state)) for machine in self.machines}
+
+    def blank(self, address: Address, version: int = 0, generation: int = 0) -> Snapshot:
+        """The snapshot of an actor that has no state (yet, or no more)."""
+        return Snapshot(address, version, generation, None, "erased" if version else "")
+
+    def fold(self, snapshot: Snapshot, facts: Iterable[Fact]) -> Snapshot:
+        """Carry `snapshot` over later facts. Erasures leave a tombstone; a new fact begins anew."""
+        for fact in facts:
+            snapshot = self._fold_one(snapshot, fact)
+        return snapshot
+
+    def _fold_one(self, before: Snapshot, fact: Fact) -> Snapshot:
+        if isinstance(fact.events[0], Erased):
+            return Snapshot(before.address, fact.version, before.generation, None, "erased")
+        reborn = before.state is None and before.version > 0
+        state = self._or_initial(before)
+        since = self._since(before)
+        for event in fact.events:
+            state, since = self._evolve(state, since, event, fact.at_ms)
+        return Snapshot(
+            before.address,
+            fact.version,
+            before.generation + reborn,
+            state,
+            self.phase(state),
+            since,
+            self.alarm(state, since),
+        )
+
+    def _or_initial(self, snapshot: Snapshot) -> S:
+        state: S = snapshot.state
+        return self.initial(snapshot.address.id) if state is None else state
+
+    def _since(self, snapshot: Snapshot) -> tuple[int, ...]:
+        return snapshot.since_ms if snapshot.state is not None else (0,) * len(self.machines)
+
+    def _evolve(
+        self, state: S, since: tuple[int, ...], event: Event, at_ms: int
+    ) -> tuple[S, tuple[int, ...]]:
+        after = self.evolve(state, event)
+        if len(self.machines) == 1:
+            only = self.machines[0]
+            same = only.phase(after) == only.phase(state) and since[0]
+            return after, since if same else (at_ms,)
+        return after, tuple(
+            was if was and machine.phase(after) == machine.phase(state) else at_ms
+            for machine, was in zip(self.machines, since, strict=True)
+        )
+
+    def alarm(self, state: S, since: tuple[int, ...]) -> int | None:
+        """When the actor wants to be woken (ms): a pure function of what it remembers."""
+        due = [] if (deadline := self.deadline(state)) is None else [deadline]
+        for machine, entered in zip(self.machines, since, strict=True):
+            if (after := machine.after_ms(str(machine.phase(state)))) is not None:
+                due.append(entered + after)
+        return min(due) if due else None
+
+    # --- deciding
+
+    def decide(self, before: Snapshot, command: Command, moment: Moment) -> Step:
+        """Judge `command` by the tables. Raises `Refused`; anything else raised is a bug."""
+        if isinstance(command, Erase):
+            return self._erase(before, command)
+        state = self._or_initial(before)
+        yielded, promised = self._consult(before, state, command, moment)
+        events = tuple(value for value in yielded if isinstance(value, Event))
+        since = self._since(before)
+        for event in events:
+            state, since = self._evolve(state, since, event, moment.now_ms)
+        self._compare(promised, state, events)
+        others = [value for value in yielded if not isinstance(value, Event)]
+        return Step(
+            state,
+            self.phase(state),
+            since,
+            self.alarm(state, since) if events else before.alarm_at_ms,
+            events,
+            tuple(value for value in others if isinstance(value, Effect)),
+            tuple(value for value in others if isinstance(value, Append)),
+            tuple(value for value in others if isinstance(value, Claim | Release)),
+            tuple(value for value in others if isinstance(value, Document)),
+        )
+
+    def _consult(
+        self, before: Snapshot, state: S, command: Command, moment: Moment
+    ) -> tuple[list[Yielded], list[tuple[Machine[S], str]]]:
+        yielded: list[Yielded] = []
+        promised: list[tuple[Machine[S], str]] = []
+        for machine, entered in zip(self.machines, self._since(before), strict=True):
+            trigger = self._trigger(machine, state, entered, command)
+            if trigger is not None:
+                row = machine.fire(state, command, moment, trigger)
+                yielded.extend(row.then(state, command, moment))
+                promised.append((machine, row.target))
+        if not promised:
+            name = command.wire_name()
+            raise Refused(f"{name} is not permitted for {self.name}", self.permits(state))
+        return yielded, promised
+
+    @staticmethod
+    def _trigger(machine: Machine[S], state: S, entered_ms: int, command: Command) -> str | None:
+        if isinstance(command, AlarmDue):
+            after = machine.after_ms(str(machine.phase(state)))
+            if after is not None and entered_ms + after <= command.at_ms:
+                return AFTER
+        return command.wire_name() if machine.hears(command) else None
+
+    def _compare(
+        self, promised: list[tuple[Machine[S], str]], state: S, events: tuple[Event, ...]
+    ) -> None:
+        for machine, target in promised:
+            if (phase := str(machine.phase(state))) != target:
+                names = [event.wire_name() for event in events]
+                raise TableBroken(f"{machine.name}: promised {target}, folded {names} to {phase}")
+
+    def _erase(self, before: Snapshot, command: Erase) -> Step:
+        if before.state is None:
+            raise Refused("there is nothing to erase")
+        event = Erased(privacy=command.privacy)
+        return Step(None, "erased", (), None, (event,), erases=True, privacy=command.privacy)

@@ -1,0 +1,243 @@
+"""A literal table becomes a machine.
+
+A machine is a tuple of rows: in this phase, on this command, to that phase, with these events, if
+this guard holds, because of this reason. Rows are compiled once into a `transitions` machine,
+which no other file imports, and are read again by diagrams, permitted commands and tests.
+
+The table promises a phase, the fold of the row's events delivers one, and `Kind.decide` compares.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+import transitions
+
+from engine.effects import Yielded
+from engine.errors import Refused
+from engine.messages import Address, AlarmDue, Command, Snapshot
+
+logging.getLogger("transitions").setLevel(logging.WARNING)  # two INFO lines per transition
+
+S = TypeVar("S")
+AFTER = "after"
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """The world, handed in: the time, who asks, chance, and what else the rule needed to see."""
+
+    now_ms: int
+    by: str = ""
+    new_id: Callable[[], str] = lambda: ""
+    chance: Callable[[], float] = lambda: 0.0
+    seen: Mapping[Address, Snapshot] = {}
+    documents: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """A trigger: this long after the phase was entered, by the actor's one alarm."""
+
+    seconds: float
+
+    def wire_name(self) -> str:
+        """How tables and diagrams show it."""
+        return f"after {self.seconds:g} s"
+
+
+Guard = Callable[[Any, Any, Moment], bool]
+Then = Callable[[Any, Any, Moment], Iterable[Yielded]]
+
+
+def always(_state: object, _command: object, _moment: Moment) -> bool:
+    """The guard of a row that has none."""
+    return True
+
+
+def nothing(_state: object, _command: object, _moment: Moment) -> Iterable[Yielded]:
+    """The consequence of a row that accepts and changes nothing."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table.
+
+    `source` is a phase or several; `on` a command type or `After`; `target` a phase; `then` yields
+    events and other values (`engine.effects`); `when` guards; `why` says the rule in words and is
+    shown when the guard refuses.
+    """
+
+    source: str | tuple[str, ...]
+    on: type[Command] | After
+    target: str
+    then: Then = nothing
+    when: Guard = always
+    why: str = ""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The phases as a tuple."""
+        return (self.source,) if isinstance(self.source, str) else self.source
+
+    @property
+    def trigger(self) -> str:
+        """The executor's name of what sets the row off."""
+        return AFTER if isinstance(self.on, After) else self.on.wire_name()
+
+    @property
+    def guard_name(self) -> str:
+        """The guard in words, or nothing."""
+        return "" if self.when is always else self.when.__name__.strip("_").replace("_", " ")
+
+
+class BadTable(ValueError):
+    """A table that cannot be meant: found when it is built, not when it is fired."""
+
+
+class _Cursor:
+    """A decision under way: the model that `transitions` moves. Never registered, soon gone."""
+
+    __slots__ = ("command", "moment", "row", "state", "subject")
+
+    def __init__(self, phase: str, subject: object, command: Command, moment: Moment) -> None:
+        self.state = phase
+        self.subject = subject
+        self.command = command
+        self.moment = moment
+        self.row: Row | None = None
+
+
+class Machine(Generic[S]):
+    """A checked table over the phases of one axis of a state.
+
+    `phase` reads the axis from the state (its `phase` attribute by default). The first phase of
+    `phases` is where a new actor starts.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        phases: Iterable[str],
+        rows: Iterable[Row],
+        phase: Callable[[S], str] = lambda state: state.phase,  # type: ignore[attr-defined]
+    ) -> None:
+        self.name = name
+        self.phases = tuple(str(phase) for phase in phases)
+        self.rows = tuple(rows)
+        self.phase = phase
+        _check(self)
+        self.alphabet = frozenset(row.trigger for row in self.rows)
+        self._compiled = _compile(self)
+        self._after = {
+            source: row.on
+            for row in self.rows
+            if isinstance(row.on, After)
+            for source in row.sources
+        }
+
+    @property
+    def initial(self) -> str:
+        """The phase in which every actor begins."""
+        return self.phases[0]
+
+    def hears(self, command: Command) -> bool:
+        """True if some row names this type of command."""
+        return command.wire_name() in self.alphabet
+
+    def after_ms(self, phase: str) -> int | None:
+        """Milliseconds that may be spent in `phase`, or None."""
+        after = self._after.get(phase)
+        return None if after is None else int(after.seconds * 1000)
+
+    def permits(self, phase: str, *, public_only: bool = False) -> tuple[str, ...]:
+        """Names of the commands that have a row in `phase`, guards aside, in table order."""
+        return tuple(
+            dict.fromkeys(
+                row.trigger
+                for row in self.rows
+                if phase in row.sources
+                and not isinstance(row.on, After)
+                and row.on is not AlarmDue
+                and (row.on.public or not public_only)
+            )
+        )
+
+    def fire(self, state: S, command: Command, moment: Moment, trigger: str = "") -> Row:
+        """Return the row that answers `command` now; raise `Refused` if none does."""
+        phase = str(self.phase(state))
+        cursor = _Cursor(phase, state, command, moment)
+        event = self._compiled.events.get(trigger or command.wire_name())
+        if event is not None and phase in event.transitions:
+            event.trigger(cursor)
+        if cursor.row is None:
+            raise Refused(self._reason(phase, command, trigger), self.permits(phase))
+        return cursor.row
+
+    def _reason(self, phase: str, command: Command, trigger: str) -> str:
+        name = trigger or command.wire_name()
+        whys = [
+            row.why or row.guard_name
+            for row in self.rows
+            if row.trigger == name and phase in row.sources
+        ]
+        if whys:
+            return f"{name} is not permitted now: " + "; or ".join(whys)
+        return f"{name} is not permitted while {self.name} is {phase}"
+
+
+def _compile(machine: Machine[Any]) -> Any:
+    compiled = transitions.Machine(
+        model=None,
+        states=list(machine.phases),
+        initial=machine.initial,
+        auto_transitions=False,
+        send_event=True,
+    )
+    for row in machine.rows:
+        for source in row.sources:
+            compiled.add_transition(
+                row.trigger,
+                str(source),
+                str(row.target),
+                conditions=[] if row.when is always else [_condition(row.when)],
+                before=[_mark(row)],
+            )
+    return compiled
+
+
+def _condition(when: Guard) -> Callable[[Any], bool]:
+    def holds(event: Any) -> bool:
+        cursor: _Cursor = event.model
+        return when(cursor.subject, cursor.command, cursor.moment)
+
+    return holds
+
+
+def _mark(row: Row) -> Callable[[Any], None]:
+    def mark(event: Any) -> None:
+        event.model.row = row
+
+    return mark
+
+
+def _check(machine: Machine[Any]) -> None:
+    """A table holds no unknown phase, no row that can never fire, one timeout per phase."""
+    final: set[tuple[str, str]] = set()
+    reached = {machine.initial}
+    for row in machine.rows:
+        for phase in (*row.sources, row.target):
+            if phase not in machine.phases:
+                raise BadTable(f"{machine.name}: {phase!r} is not a phase")
+        for source in row.sources:
+            if (source, row.trigger) in final:
+                raise BadTable(f"{machine.name}: a second {row.trigger} in {source} never fires")
+            if row.when is always:
+                final.add((source, row.trigger))
+        reached.add(row.target)
+    if unreached := set(machine.phases) - reached:
+        raise BadTable(f"{machine.name}: nothing leads to {sorted(unreached)}")

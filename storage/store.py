@@ -1,0 +1,69 @@
+"""What a domain hands to the store: its view.
+
+A view is the domain's lists: tables that the writer fills inside the same transaction as the facts
+they come from, and rows that belong to no actor (appends). Each entry runs in its own savepoint
+when something fails, so one bad entry is rejected alone. Queries live beside the view, on
+read-only connections.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from engine.messages import Address, Fact
+
+Write = Callable[[sqlite3.Connection, str, int, Sequence[tuple[Any, ...]]], Sequence[Any]]
+"""(connection, project, at_ms, rows) -> one answer per row, inside the transaction."""
+
+
+class Projected(msgspec.Struct, frozen=True):
+    """A fact on its way into the lists, with the encoded state it led to (None: not written)."""
+
+    address: Address
+    seq: int
+    fact: Fact
+    state: bytes | None
+
+
+class View(Protocol):
+    """A domain's lists in SQLite."""
+
+    @property
+    def name(self) -> str:
+        """The domain's noun; also the name of its set of migrations."""
+        ...
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Kinds whose facts `project` wants to see."""
+        ...
+
+    @property
+    def appends(self) -> Mapping[str, Write]:
+        """Writers of append rows by the name of their list (unique over all views)."""
+        ...
+
+    def migrate(self, connection: sqlite3.Connection, version: int) -> None:
+        """Create or change the view's tables, from `version` (0: none) to `version + 1`."""
+        ...
+
+    @property
+    def version(self) -> int:
+        """The newest version that `migrate` reaches."""
+        ...
+
+    def project(self, connection: sqlite3.Connection, projected: Projected) -> None:
+        """Bring a fact into the lists."""
+        ...
+
+    def erase(self, connection: sqlite3.Connection, address: Address, about: str) -> dict[str, int]:
+        """Delete every row about an erased actor; rows deleted by list."""
+        ...
+
+    def trim(self, connection: sqlite3.Connection, now_ms: int, rows_max: int) -> int:
+        """Delete rows beyond their retention, at most `rows_max`; the number deleted."""
+        ...
