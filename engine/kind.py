@@ -7,16 +7,16 @@ Nothing here waits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar, Union
 
 import msgspec
 
-from engine.effects import NO_NEEDS, Append, Claim, Document, Effect, Needs, Release, Yielded
+from engine.effects import NO_NEEDS, Append, Claim, Document, Effect, Needs, Release
 from engine.errors import Refused, UnknownCommand
-from engine.machine import AFTER, Machine, Moment
+from engine.machine import AFTER, Machine, Moment, Row
 from engine.messages import (
     Address,
     AlarmDue,
@@ -29,61 +29,11 @@ from engine.messages import (
     Stored,
 )
 from engine.ports import Loaded
+from engine.step import FOR_EVER, Keep, Step, TableBroken, present_events
+
+__all__ = ["FOR_EVER", "Keep", "Kind", "Step", "TableBroken", "present_events"]
 
 S = TypeVar("S")
-
-
-class TableBroken(AssertionError):
-    """The fold delivered another phase than the table promised: a bug in the kind."""
-
-
-class Keep(msgspec.Struct, frozen=True):
-    """How long facts are kept: for ever, `days`, or the `last` N (engine spec 2.3)."""
-
-    days: float | None = None
-    last: int | None = None
-
-
-FOR_EVER = Keep()
-
-
-class Step(msgspec.Struct, frozen=True):
-    """What one accepted command leads to. `events` empty: accepted, nothing to store."""
-
-    state: Any
-    phase: str
-    since_ms: tuple[int, ...]
-    alarm_at_ms: int | None
-    events: tuple[Event, ...] = ()
-    effects: tuple[Effect, ...] = ()
-    appends: tuple[Append, ...] = ()
-    claims: tuple[Claim | Release, ...] = ()
-    documents: tuple[Document, ...] = ()
-    erases: bool = False
-    privacy: bool = False
-
-
-def _no_needs(_state: Any, _command: Command) -> Needs:
-    return NO_NEEDS
-
-
-def _no_deadline(_state: Any) -> int | None:
-    return None
-
-
-def _as_is(state: Any) -> Any:
-    return state
-
-
-def present_events(events: tuple[Event, ...]) -> Any:
-    """What a push shows of a fact: one event's fields, or the ordered list of several."""
-    shown = [msgspec.to_builtins(event) for event in events]
-    for event in shown:
-        event["name"] = event.pop("event")
-    if len(shown) == 1:
-        shown[0].pop("name")
-        return shown[0]
-    return {"transitions": shown}
 
 
 @dataclass(frozen=True)
@@ -102,13 +52,14 @@ class Kind(Generic[S]):
     machines: tuple[Machine[S], ...]
     evolve: Callable[[S, Any], S]
     events: tuple[type[Event], ...]
-    deadline: Callable[[S], int | None] = _no_deadline
-    needs: Callable[[S, Command], Needs] = _no_needs
-    present: Callable[[S], Any] = _as_is
+    deadline: Callable[[S], int | None] = lambda _state: None
+    needs: Callable[[S, Command], Needs] = lambda _state, _command: NO_NEEDS
+    present: Callable[[S], Any] = lambda state: state
     present_events: Callable[[tuple[Event, ...]], Any] = present_events
+    decode_document: Callable[[bytes], Any] = lambda body: body
     keep: Keep = FOR_EVER
     state_every: int = 1
-    about: Callable[[str], str] = field(default=lambda actor_id: actor_id)
+    about: Callable[[str], str] = lambda actor_id: actor_id
 
     def __post_init__(self) -> None:
         if not 1 <= self.state_every <= 64:
@@ -130,16 +81,13 @@ class Kind(Generic[S]):
 
     def permits(self, state: S, *, public_only: bool = False) -> tuple[str, ...]:
         """Names of the commands that the tables permit now, guards aside."""
-        found: dict[str, bool] = {}
+        refused: set[str] = set()
         for machine in self.machines:
-            permitted = machine.permits(str(machine.phase(state)))
-            for name in machine.alphabet:
-                found[name] = found.get(name, True) and name in permitted
-        commands = self.commands
+            refused |= machine.alphabet - set(machine.permits(str(machine.phase(state))))
         return tuple(
             name
-            for name in commands
-            if found.get(name) and (commands[name].public or not public_only)
+            for name, command in self.commands.items()
+            if name not in refused and (command.public or not public_only)
         )
 
     def parse(self, name: str, data: bytes | None) -> Command:
@@ -254,13 +202,16 @@ class Kind(Generic[S]):
             for machine, was in zip(self.machines, since, strict=True)
         )
 
-    def alarm(self, state: S, since: tuple[int, ...]) -> int | None:
-        """When the actor wants to be woken (ms): a pure function of what it remembers."""
+    def alarm(self, state: S, since: tuple[int, ...], later_than_ms: int = -1) -> int | None:
+        """When the actor wants to be woken (ms): a pure function of what it remembers.
+
+        `later_than_ms` leaves out what has rung already and led to nothing.
+        """
         due = [] if (deadline := self.deadline(state)) is None else [deadline]
         for machine, entered in zip(self.machines, since, strict=True):
             if (after := machine.after_ms(str(machine.phase(state)))) is not None:
                 due.append(entered + after)
-        return min(due) if due else None
+        return min((at_ms for at_ms in due if at_ms > later_than_ms), default=None)
 
     # --- deciding
 
@@ -268,54 +219,75 @@ class Kind(Generic[S]):
         """Judge `command` by the tables. Raises `Refused`; anything else raised is a bug."""
         if isinstance(command, Erase):
             return self._erase(before, command)
-        state = self._or_initial(before)
-        yielded, promised = self._consult(before, state, command, moment)
+        state, since = self._or_initial(before), self._since(before)
+        rows = self._rows(state, since, command, moment)
+        yielded = [value for row in rows if row for value in row.then(state, command, moment)]
         events = tuple(value for value in yielded if isinstance(value, Event))
-        since = self._since(before)
+        promised = self._promised(rows, state)
         for event in events:
             state, since = self._evolve(state, since, event, moment.now_ms)
         self._compare(promised, state, events)
-        others = [value for value in yielded if not isinstance(value, Event)]
+        alarm_at_ms = before.alarm_at_ms
+        if events:
+            alarm_at_ms = self.alarm(state, since)
+        elif isinstance(command, AlarmDue):
+            alarm_at_ms = self.alarm(state, since, command.at_ms)
         return Step(
             state,
             self.phase(state),
             since,
-            self.alarm(state, since) if events else before.alarm_at_ms,
+            alarm_at_ms,
             events,
-            tuple(value for value in others if isinstance(value, Effect)),
-            tuple(value for value in others if isinstance(value, Append)),
-            tuple(value for value in others if isinstance(value, Claim | Release)),
-            tuple(value for value in others if isinstance(value, Document)),
+            tuple(value for value in yielded if isinstance(value, Effect)),
+            tuple(value for value in yielded if isinstance(value, Append)),
+            tuple(value for value in yielded if isinstance(value, Claim | Release)),
+            tuple(value for value in yielded if isinstance(value, Document)),
         )
 
-    def _consult(
-        self, before: Snapshot, state: S, command: Command, moment: Moment
-    ) -> tuple[list[Yielded], list[tuple[Machine[S], str]]]:
-        yielded: list[Yielded] = []
-        promised: list[tuple[Machine[S], str]] = []
-        for machine, entered in zip(self.machines, self._since(before), strict=True):
-            trigger = self._trigger(machine, state, entered, command)
-            if trigger is not None:
-                row = machine.fire(state, command, moment, trigger)
-                yielded.extend(row.then(state, command, moment))
-                promised.append((machine, row.target))
-        if not promised:
-            name = command.wire_name()
-            raise Refused(f"{name} is not permitted for {self.name}", self.permits(state))
-        return yielded, promised
+    def _rows(
+        self, state: S, since: tuple[int, ...], command: Command, moment: Moment
+    ) -> list[Row | None]:
+        """Each machine's row for `command`, or None where the machine does not hear it.
+
+        Every machine that hears a command must permit it; of an alarm it is enough that one does.
+        """
+        rows: list[Row | None] = []
+        why = f"{command.wire_name()} is not permitted for {self.name}"
+        for machine, entered in zip(self.machines, since, strict=True):
+            row = None
+            for trigger in self._triggers(machine, state, entered, command):
+                try:
+                    row = machine.fire(state, command, moment, trigger)
+                    break
+                except Refused as refusal:
+                    why = refusal.why
+                    if not isinstance(command, AlarmDue):
+                        raise Refused(why, self.permits(state)) from None
+            rows.append(row)
+        if not any(rows):
+            raise Refused(why, self.permits(state))
+        return rows
 
     @staticmethod
-    def _trigger(machine: Machine[S], state: S, entered_ms: int, command: Command) -> str | None:
+    def _triggers(
+        machine: Machine[S], state: S, entered_ms: int, command: Command
+    ) -> Iterator[str]:
         if isinstance(command, AlarmDue):
             after = machine.after_ms(str(machine.phase(state)))
             if after is not None and entered_ms + after <= command.at_ms:
-                return AFTER
-        return command.wire_name() if machine.hears(command) else None
+                yield AFTER
+        if machine.hears(command):
+            yield command.wire_name()
 
-    def _compare(
-        self, promised: list[tuple[Machine[S], str]], state: S, events: tuple[Event, ...]
-    ) -> None:
-        for machine, target in promised:
+    def _promised(self, rows: list[Row | None], state: S) -> list[str]:
+        """The phase each machine must be in afterwards: its row's target, or where it was."""
+        return [
+            str(row.target if row else machine.phase(state))
+            for machine, row in zip(self.machines, rows, strict=True)
+        ]
+
+    def _compare(self, promised: list[str], state: S, events: tuple[Event, ...]) -> None:
+        for machine, target in zip(self.machines, promised, strict=True):
             if (phase := str(machine.phase(state))) != target:
                 names = [event.wire_name() for event in events]
                 raise TableBroken(f"{machine.name}: promised {target}, folded {names} to {phase}")

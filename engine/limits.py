@@ -29,6 +29,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Decisions made again because somebody else committed first, before `Busy`."""
     actors_per_entry_max: int = 8
     """Actors that one joint step may write."""
+    yields_max: int = 4_096
+    """Events, effects and appends of one command; a rule that yields more should sweep."""
     needs_max: int = 64
     """Addresses and documents that one decision may look at."""
 

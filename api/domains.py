@@ -1,0 +1,65 @@
+"""The table of contents: one line per domain.
+
+A domain is one noun in four rooms. Here it shows its door: the kinds of its actors, the view with
+its lists, its routes, its host names, and who may listen to or command which of its actors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from api.auth import Credential, Principal
+from api.http import Answer, Problem, Route, present_problem
+from engine.kind import Kind
+from engine.messages import Command
+from storage.store import View
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing a project file declares: applied only when its value differs from last time.
+
+    `name` like `flags.env_1.bucketing`; `value` the bytes that are compared (by hash); `commands`
+    are (kind, id, command) to carry out; `credentials`, where not None, replace those that this
+    item gave before.
+    """
+
+    name: str
+    value: bytes
+    commands: tuple[tuple[str, str, Command], ...] = ()
+    credentials: tuple[Credential, ...] | None = None
+
+
+def _nobody(_principal: Principal, _kind: str, _actor_id: str) -> bool:
+    return False
+
+
+def _no_items(_project: str, _table: Mapping[str, Any]) -> Iterable[Item]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """One door.
+
+    `name` is the URL prefix without its slash and the project file's table; `hosts` are mapped to
+    the prefix; `may_listen` and `may_command` judge callers that are not admins; `items` reads the
+    door's table of a project file (files already inlined) and raises `ValueError` with a sentence.
+    `files` names the keys of the table's subtables that hold file paths.
+    """
+
+    name: str
+    kinds: tuple[Kind[Any], ...]
+    view: Callable[[], View] | None
+    routes: tuple[Route, ...]
+    hosts: tuple[str, ...] = ()
+    may_listen: Callable[[Principal, str, str], bool] = _nobody
+    may_command: Callable[[Principal, str, str], bool] = _nobody
+    items: Callable[[str, Mapping[str, Any]], Iterable[Item]] = _no_items
+    files: tuple[str, ...] = ()
+    present: Callable[[Problem, Any], Answer] = present_problem
+
+
+DOMAINS: tuple[Domain, ...] = ()

@@ -1,0 +1,55 @@
+"""The house: what every handler may reach, built once by the daemon.
+
+Clock, store, directory, hub and settings arrive here as values; nothing is a module's global.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from api.auth import Principal
+from api.config import Settings
+from api.credentials import Credentials
+from api.domains import Domain
+from engine.directory import Directory
+from engine.hub import Hub
+from engine.ports import Clock, Store
+
+
+@dataclass(slots=True)
+class House:
+    """Everything that stands for as long as the daemon runs."""
+
+    settings: Settings
+    store: Store
+    directory: Directory
+    hub: Hub
+    clock: Clock
+    credentials: Credentials
+    domains: tuple[Domain, ...]
+    shelves: Mapping[str, Any] = field(default_factory=dict)
+    """A door's own long-lived things (compiled files, queries, limiters), by the door's name."""
+    is_draining: bool = False
+
+    def domain_of(self, kind: str) -> Domain | None:
+        """The domain that owns a kind of actor."""
+        for domain in self.domains:
+            if any(kind == owned.name for owned in domain.kinds):
+                return domain
+        return None
+
+    def may_listen(self, principal: Principal, kind: str, actor_id: str) -> bool:
+        """May this caller subscribe to `kind/actor_id` of its project?"""
+        if principal.is_admin:
+            return True
+        domain = self.domain_of(kind)
+        return domain is not None and domain.may_listen(principal, kind, actor_id)
+
+    def may_command(self, principal: Principal, kind: str, actor_id: str) -> bool:
+        """May this caller send commands to `kind/actor_id` of its project over the socket?"""
+        if principal.is_admin:
+            return True
+        domain = self.domain_of(kind)
+        return domain is not None and domain.may_command(principal, kind, actor_id)

@@ -1,0 +1,296 @@
+"""From an address to an awake actor.
+
+Callers know addresses, never lifetimes: an actor is woken when somebody asks it, sleeps when it
+has been idle, and the least recently used sleep first when the crowd grows. Looking up, waking and
+putting to sleep are plain functions, so a command can never fall between an actor that leaves and
+the one that comes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+import msgspec
+import trio
+
+from engine.actor import Actor
+from engine.commits import commit
+from engine.documents import Documents
+from engine.effects import Append
+from engine.envelope import Envelope
+from engine.errors import EngineError, KeyReused, Overloaded, Unavailable, UnknownKind
+from engine.hub import Hub, Told
+from engine.kind import Kind
+from engine.limits import Limits
+from engine.messages import Address, Command, Fact, Reply, Snapshot, check_id
+from engine.ports import (
+    Clock,
+    Committed,
+    Entry,
+    Failed,
+    Kept,
+    Observer,
+    Silent,
+    Store,
+)
+
+FlightKey = tuple[str, str, str]
+
+
+class Directory:
+    """Everybody's way to an actor. Actors live in `nursery`, which outlives the servers."""
+
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        kinds: Iterable[Kind[Any]],
+        store: Store,
+        hub: Hub,
+        clock: Clock,
+        *,
+        observer: Observer | None = None,
+        limits: Limits | None = None,
+        chance: random.Random | None = None,
+    ) -> None:
+        self.kinds = {kind.name: kind for kind in kinds}
+        self.store = store
+        self.hub = hub
+        self.clock = clock
+        self.observer: Observer = observer or Silent()
+        self.limits = limits or Limits()
+        source = chance or random.SystemRandom()
+        self.chance: Callable[[], float] = source.random
+        self.new_id: Callable[[], str] = lambda: str(
+            uuid.UUID(int=source.getrandbits(128), version=4)
+        )
+        self.note_alarm: Callable[[Address, int | None], None] = lambda _address, _at: None
+        self.note_effects: Callable[[], None] = lambda: None
+        self.documents = Documents(store, self.limits.document_cache_bytes_max)
+        self._nursery = nursery
+        self._awake: OrderedDict[Address, Actor] = OrderedDict()
+        self._in_flight: dict[FlightKey, Envelope] = {}
+        self.is_closed = False
+        self._quiet = trio.Event()
+        self._counts = dict.fromkeys(("commands", "refused", "failed", "woken", "slept"), 0)
+
+    # --- asking
+
+    async def ask(
+        self,
+        address: Address,
+        command: Command,
+        *,
+        by: str = "",
+        principal: str = "",
+        key: str | None = None,
+    ) -> Reply:
+        """Have `address` carry out `command`; the reply comes after the commit.
+
+        `by` is who asks, in words. With `key` the command is carried out once per
+        (project, `principal`, key) and answered the same again (promise 9). Raises any
+        `EngineError`.
+        """
+        envelope = Envelope(command, by)
+        if key is None:
+            self._deliver(address, envelope)
+            return await envelope.wait(self.limits.ask_seconds_max)
+        return await self._ask_once(address, envelope, principal, key)
+
+    async def _ask_once(
+        self, address: Address, envelope: Envelope, principal: str, key: str
+    ) -> Reply:
+        envelope.principal, envelope.key = principal, key
+        envelope.fingerprint = fingerprint(address, envelope.command)
+        flight: FlightKey = (address.project, principal, key)
+        first = self._in_flight.get(flight)
+        if first is not None:
+            if first.fingerprint != envelope.fingerprint:
+                raise KeyReused("this key came with another command")
+            return _again(await first.wait(self.limits.ask_seconds_max))
+        self._in_flight[flight] = envelope
+        envelope.when_answered = partial(self._land, flight)
+        try:
+            kept = await self.store.kept(*flight)
+            if kept is not None:
+                reply = await self._repeat(kept, envelope.fingerprint)
+                self.answered(address, envelope, reply)
+                envelope.answer(reply)
+            else:
+                self._deliver(address, envelope)
+        except BaseException as error:
+            envelope.answer(
+                error if isinstance(error, EngineError) else Unavailable("the asker left")
+            )
+            raise
+        return await envelope.wait(self.limits.ask_seconds_max)
+
+    def _land(self, flight: FlightKey) -> None:
+        self._in_flight.pop(flight, None)
+
+    async def _repeat(self, kept: Kept, expected: bytes) -> Reply:
+        if kept.fingerprint != expected:
+            raise KeyReused("this key came with another command")
+        state: Any = None
+        if kept.state is None:
+            state = (await self.peek(kept.address)).state
+        elif kept.state:
+            state = self.kind_of(kept.address).decode_state(kept.state)
+        return Reply(kept.address, kept.version, kept.generation, state, repeated=True)
+
+    def _deliver(self, address: Address, envelope: Envelope) -> None:
+        if self.is_closed:
+            raise Unavailable("the daemon is closing")
+        actor = self._awake.get(address)
+        if actor is None:
+            actor = self._wake(address)
+        else:
+            self._awake.move_to_end(address)
+        actor.used_at = trio.current_time()
+        actor.deliver(envelope)
+
+    async def append(self, project: str, appends: Iterable[Append]) -> tuple[Any, ...]:
+        """Commit rows that belong to no actor's state, without waking anybody; their answers."""
+        entry = Entry(project=project, at_ms=self.clock.now_ms(), appends=tuple(appends))
+        match await commit(self.store, entry):
+            case Committed(rows=rows):
+                return rows
+            case Failed(error=error):
+                if isinstance(error, EngineError):
+                    raise error
+                raise Unavailable("the store cannot commit now") from error
+        raise Unavailable("the rows were not accepted")
+
+    # --- reading without waking
+
+    async def peek(self, address: Address) -> Snapshot:
+        """The committed state of an actor, awake or not; version 0 if it never was."""
+        actor = self._awake.get(address)
+        if actor is not None and actor.snapshot is not None:
+            return actor.snapshot
+        return await self.read(address)
+
+    async def read(self, address: Address) -> Snapshot:
+        """The committed state as the store has it."""
+        return self.kind_of(address).wake(address, await self.store.load(address))
+
+    async def document(self, kind: Kind[Any], project: str, hash_: str) -> Any:
+        """A document, decoded once as the kind says and kept in memory while there is room."""
+        return await self.documents.get(project, hash_, kind.decode_document)
+
+    def kind_of(self, address: Address) -> Kind[Any]:
+        """The kind of an address; raises `UnknownKind`."""
+        try:
+            return self.kinds[address.kind]
+        except KeyError:
+            raise UnknownKind(f"there is no kind {address.kind!r}") from None
+
+    # --- waking and sleeping
+
+    def _wake(self, address: Address) -> Actor:
+        kind = self.kind_of(address)
+        check_id(address.id, self.limits.id_bytes_max)
+        self._make_room()
+        actor = Actor(self, kind, address)
+        self._awake[address] = actor
+        self._counts["woken"] += 1
+        self._nursery.start_soon(actor.run, name=f"actor {address}")
+        return actor
+
+    def _make_room(self) -> None:
+        excess = len(self._awake) + 1 - self.limits.awake_actors_max
+        if excess > 0:
+            idle = (actor for actor in list(self._awake.values()) if actor.is_idle)
+            for actor, _ in zip(idle, range(excess + self.limits.awake_actors_max // 16)):  # noqa: B905
+                self._put_to_sleep(actor)
+        if len(self._awake) >= self.limits.awake_actors_hard_max:
+            raise Overloaded("awake_actors_hard_max")
+
+    def _put_to_sleep(self, actor: Actor) -> None:
+        del self._awake[actor.address]
+        self._counts["slept"] += 1
+        actor.stop()
+        self.observer.slept(actor.address)
+
+    def put_idle_to_sleep(self, now: float) -> int:
+        """Put to sleep whoever has idled too long; how many. `now` is trio's time."""
+        slept = 0
+        for actor in list(self._awake.values()):
+            if now - actor.used_at < self.limits.idle_seconds_max:
+                break  # the crowd is ordered by last use
+            if actor.is_idle:
+                self._put_to_sleep(actor)
+                slept += 1
+        return slept
+
+    async def sweep(self) -> None:
+        """Watch the crowd for as long as the daemon runs."""
+        while True:
+            await trio.sleep(max(0.5, self.limits.idle_seconds_max / 10))
+            self.put_idle_to_sleep(trio.current_time())
+
+    async def drain(self, seconds_max: float) -> bool:
+        """Take no more commands, finish what waits, and say whether all was finished in time."""
+        self.is_closed = True
+        self.rested()
+        with trio.move_on_after(seconds_max):
+            await self._quiet.wait()
+            return True
+        return False
+
+    def rested(self) -> None:
+        """An actor has nothing to do; while closing, the last one ends the wait."""
+        if self.is_closed and all(actor.is_idle for actor in self._awake.values()):
+            self._quiet.set()
+
+    # --- telling
+
+    def tell(
+        self, kind: Kind[Any], seq: int, fact: Fact, before: Snapshot, after: Snapshot
+    ) -> None:
+        """Publish one committed fact. Plain: called between commit and reply."""
+        epoch = f"{self.store.epoch}.{after.generation}"
+        self.hub.publish(Told(kind, epoch, seq, fact, before, after))
+
+    async def tell_missed(self, kind: Kind[Any], before: Snapshot) -> None:
+        """Publish facts that were committed after `before` but never told."""
+        stored = await self.store.facts(before.address, before.version, self.limits.facts_page_max)
+        for one in stored:
+            fact = kind.fact(one)
+            after = kind.fold(before, [fact])
+            self.tell(kind, one.seq, fact, before, after)
+            before = after
+
+    def answered(self, address: Address, envelope: Envelope, result: Reply | Exception) -> None:
+        """Count and log one answer."""
+        seconds = perf_counter() - envelope.started
+        version, outcome = 0, "ok"
+        if isinstance(result, Reply):
+            version = result.version
+            outcome = "repeated" if result.repeated else "ok" if result.fact else "nothing"
+        else:
+            outcome = result.code if isinstance(result, EngineError) else "failed"
+            self._counts["refused" if outcome == "refused" else "failed"] += 1
+        self._counts["commands"] += 1
+        self.observer.handled(address, envelope.command.wire_name(), outcome, version, seconds)
+
+    def statistics(self) -> Mapping[str, float]:
+        """Awake actors, commands waiting, and counters since the start."""
+        waiting = sum(len(actor.mailbox) for actor in self._awake.values())
+        return {"awake": len(self._awake), "waiting": waiting, **self._counts}
+
+
+def fingerprint(address: Address, command: Command) -> bytes:
+    """What a key stands for: address, command and body."""
+    body = msgspec.json.encode([list(address), command.wire_name(), command])
+    return hashlib.sha256(body).digest()
+
+
+def _again(reply: Reply) -> Reply:
+    return msgspec.structs.replace(reply, repeated=True, fact=None)

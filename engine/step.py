@@ -1,0 +1,55 @@
+"""What a decision leads to, and how long it is remembered.
+
+A step is a value: the state after, the events that lead there, and everything that should ride in
+the same commit. Kinds make steps, actors store them, and nothing here does either.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from engine.effects import Append, Claim, Document, Effect, Release
+from engine.messages import Event
+
+
+class TableBroken(AssertionError):
+    """The fold delivered another phase than the table promised: a bug in the kind."""
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """How long facts are kept: for ever, `days`, or the `last` N (engine spec 2.3)."""
+
+    days: float | None = None
+    last: int | None = None
+
+
+FOR_EVER = Keep()
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What one accepted command leads to. `events` empty: accepted, nothing to store."""
+
+    state: Any
+    phase: str
+    since_ms: tuple[int, ...]
+    alarm_at_ms: int | None
+    events: tuple[Event, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    appends: tuple[Append, ...] = ()
+    claims: tuple[Claim | Release, ...] = ()
+    documents: tuple[Document, ...] = ()
+    erases: bool = False
+    privacy: bool = False
+
+
+def present_events(events: tuple[Event, ...]) -> Any:
+    """What a push shows of a fact: one event's fields, or the ordered list of several."""
+    shown = [msgspec.to_builtins(event) for event in events]
+    for event in shown:
+        event["name"] = event.pop("event")
+    if len(shown) == 1:
+        shown[0].pop("name")
+        return shown[0]
+    return {"transitions": shown}
