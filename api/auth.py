@@ -21,7 +21,8 @@ class Principal(msgspec.Struct, frozen=True):
 
     `door` is "" for admin and operator keys; `kind` is `admin`, `operator`, `anonymous` or the
     door's word (`api_key`, `client_key`, `visitor`); `subject` what it is bound to (an environment
-    id, a visitor); `label` a human name; `key_id` the first 8 hex of the key's hash.
+    id, a visitor); `label` a human name; `key_id` the first 8 hex of the key's `hash`; tokens say
+    by `minted_by` from which key's hash they came.
     """
 
     project: str
@@ -32,6 +33,7 @@ class Principal(msgspec.Struct, frozen=True):
     key_id: str = ""
     expires_at_ms: int | None = None
     minted_by: str = ""
+    hash: str = ""
 
     @property
     def who(self) -> str:
@@ -47,32 +49,6 @@ class Principal(msgspec.Struct, frozen=True):
     def is_admin(self) -> bool:
         """True for a project's admin key."""
         return self.kind == ADMIN
-
-
-class Credential(msgspec.Struct, frozen=True):
-    """A row of the credential table. `hash` is the hex of the SHA-256 of the key."""
-
-    hash: str
-    project: str
-    door: str
-    kind: str
-    subject: str = ""
-    label: str = ""
-    expires_at_ms: int | None = None
-    minted_by: str = ""
-
-    def principal(self) -> Principal:
-        """Whoever presents the key."""
-        return Principal(
-            self.project,
-            self.door,
-            self.kind,
-            self.subject,
-            self.label,
-            self.hash[:8],
-            self.expires_at_ms,
-            self.minted_by,
-        )
 
 
 def hash_key(key: str) -> str:

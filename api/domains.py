@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from api.auth import Credential, Principal
+from actors.projects import Key
+from api.auth import Principal
 from api.http import Answer, Problem, Route, present_problem
 from engine.kind import Kind
 from engine.messages import Command
@@ -22,14 +23,14 @@ class Item:
     """One thing a project file declares: applied only when its value differs from last time.
 
     `name` like `flags.env_1.bucketing`; `value` the bytes that are compared (by hash); `commands`
-    are (kind, id, command) to carry out; `credentials`, where not None, replace those that this
-    item gave before.
+    are (kind, id, command) to carry out; `keys`, where not None, replace those that this item
+    gave before.
     """
 
     name: str
     value: bytes
     commands: tuple[tuple[str, str, Command], ...] = ()
-    credentials: tuple[Credential, ...] | None = None
+    keys: tuple[Key, ...] | None = None
 
 
 def _nobody(_principal: Principal, _kind: str, _actor_id: str) -> bool:

@@ -9,13 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from actors.projects import Live
 from api.auth import Principal
 from api.config import Settings
 from api.credentials import Credentials
 from api.domains import Domain
+from api.observer import Log
 from engine.directory import Directory
 from engine.hub import Hub
+from engine.messages import Address
 from engine.ports import Clock, Store
+from storage.reader import Readers
 
 
 @dataclass(slots=True)
@@ -24,14 +28,23 @@ class House:
 
     settings: Settings
     store: Store
+    readers: Readers
     directory: Directory
     hub: Hub
     clock: Clock
     credentials: Credentials
+    log: Log
     domains: tuple[Domain, ...]
     shelves: Mapping[str, Any] = field(default_factory=dict)
     """A door's own long-lived things (compiled files, queries, limiters), by the door's name."""
+    is_ready: bool = False
     is_draining: bool = False
+
+    async def live_settings(self, project: str) -> Live:
+        """Who may listen to a project without a key, and from which web pages."""
+        snapshot = await self.directory.peek(Address(project, "project", project))
+        live: Live = snapshot.state.live if snapshot.exists else Live()
+        return live
 
     def domain_of(self, kind: str) -> Domain | None:
         """The domain that owns a kind of actor."""

@@ -98,7 +98,7 @@ def problem_of(error: Exception) -> Problem:
         return Problem(500, "internal_error", "something broke here; it has been noted")
     status = STATUS.get(type(error), 500)
     extra = {"permitted": list(error.may)} if isinstance(error, Refused | UnknownCommand) else {}
-    headers = ()
+    headers: tuple[tuple[str, str], ...] = ()
     if error.retry_ms is not None:
         headers = (("Retry-After", str(max(1, error.retry_ms // 1000))),)
     return Problem(status, error.code, str(error), extra=extra, headers=headers)

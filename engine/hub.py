@@ -7,7 +7,7 @@ ends no subscription, a subscription wakes nobody.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from engine.kind import Kind
@@ -39,6 +39,18 @@ class Told:
         self.rendered: dict[str, Any] = {}
 
 
+class Said:
+    """Something passing: no version, not stored, not replayed. `rendered` is a cache as above."""
+
+    __slots__ = ("data", "name", "rendered", "topic")
+
+    def __init__(self, topic: Topic, name: str, data: Any) -> None:
+        self.topic = topic
+        self.name = name
+        self.data = data
+        self.rendered: dict[str, Any] = {}
+
+
 class Listener(Protocol):
     """Whoever subscribed. Every method is plain and must not raise."""
 
@@ -46,8 +58,8 @@ class Listener(Protocol):
         """A fact was committed."""
         ...
 
-    def hear_ephemeral(self, topic: Topic, name: str, data: Any) -> None:
-        """Something passing was said: no version, not stored, not replayed."""
+    def hear_ephemeral(self, said: Said) -> None:
+        """Something passing was said."""
         ...
 
 
@@ -56,8 +68,10 @@ class Hub:
 
     def __init__(self) -> None:
         self._listeners: dict[Topic, dict[Listener, None]] = {}
+        self._followers: dict[str, list[Callable[[Told], None]]] = {}
         self._told = 0
         self._heard = 0
+        self._said = 0
 
     def subscribe(self, topic: Topic, listener: Listener) -> None:
         """From now on `listener` hears `topic`; again is the same as once."""
@@ -71,9 +85,18 @@ class Hub:
             if not listeners:
                 del self._listeners[topic]
 
+    def follow(self, kind: str, follower: Callable[[Told], None]) -> None:
+        """`follower` is called with every fact of a kind in any project, for good.
+
+        For the house's own tables (keys, environments), which must be right before the reply.
+        """
+        self._followers.setdefault(kind, []).append(follower)
+
     def publish(self, told: Told) -> None:
         """Tell a committed fact to the actor's topic and to its kind's."""
         self._told += 1
+        for follow in self._followers.get(told.address.kind, ()):
+            follow(told)
         project = told.address.project
         for topic in ((project, told.address.topic), (project, f"kind/{told.address.kind}")):
             listeners = self._listeners.get(topic)
@@ -84,18 +107,23 @@ class Hub:
 
     def say(self, topic: Topic, name: str, data: Any) -> None:
         """Pass on something ephemeral (a viewer count, a stream's health)."""
-        for listener in tuple(self._listeners.get(topic, ())):
-            listener.hear_ephemeral(topic, name, data)
+        listeners = self._listeners.get(topic)
+        if listeners:
+            self._said += 1
+            said = Said(topic, name, data)
+            for listener in tuple(listeners):
+                listener.hear_ephemeral(said)
 
     def has_listeners(self, topic: Topic) -> bool:
         """True if anybody hears this topic."""
         return topic in self._listeners
 
     def statistics(self) -> Mapping[str, float]:
-        """Counters: topics and subscriptions now, facts told and deliveries made so far."""
+        """Counters: topics and subscriptions now, facts told, deliveries made and passing things said so far."""
         return {
             "topics": len(self._listeners),
             "subscriptions": sum(map(len, self._listeners.values())),
             "facts_told": self._told,
             "deliveries": self._heard,
+            "ephemeral_said": self._said,
         }

@@ -220,7 +220,7 @@ class Kind(Generic[S]):
         if isinstance(command, Erase):
             return self._erase(before, command)
         state, since = self._or_initial(before), self._since(before)
-        rows = self._rows(state, since, command, moment)
+        rows = self.rows(before, command, moment)
         yielded = [value for row in rows if row for value in row.then(state, command, moment)]
         events = tuple(value for value in yielded if isinstance(value, Event))
         promised = self._promised(rows, state)
@@ -244,13 +244,13 @@ class Kind(Generic[S]):
             tuple(value for value in yielded if isinstance(value, Document)),
         )
 
-    def _rows(
-        self, state: S, since: tuple[int, ...], command: Command, moment: Moment
-    ) -> list[Row | None]:
+    def rows(self, before: Snapshot, command: Command, moment: Moment) -> list[Row | None]:
         """Each machine's row for `command`, or None where the machine does not hear it.
 
-        Every machine that hears a command must permit it; of an alarm it is enough that one does.
+        Every machine that hears a command must permit it, or it is `Refused`; of an alarm it is
+        enough that one does.
         """
+        state, since = self._or_initial(before), self._since(before)
         rows: list[Row | None] = []
         why = f"{command.wire_name()} is not permitted for {self.name}"
         for machine, entered in zip(self.machines, since, strict=True):

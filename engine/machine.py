@@ -24,7 +24,7 @@ from engine.messages import Address, AlarmDue, Command, Snapshot
 logging.getLogger("transitions").setLevel(logging.WARNING)  # two INFO lines per transition
 
 S = TypeVar("S")
-AFTER = "after"
+AFTER = "after a while"  # no command is called so: class names hold no spaces
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -226,9 +226,10 @@ def _mark(row: Row) -> Callable[[Any], None]:
 
 
 def _check(machine: Machine[Any]) -> None:
-    """A table holds no unknown phase, no row that can never fire, one timeout per phase."""
+    """A table names each phase once, leads to it, and holds no row that can never fire."""
+    if not machine.phases or len(set(machine.phases)) < len(machine.phases):
+        raise BadTable(f"{machine.name}: phases are named once, and there is at least one")
     final: set[tuple[str, str]] = set()
-    reached = {machine.initial}
     for row in machine.rows:
         for phase in (*row.sources, row.target):
             if phase not in machine.phases:
@@ -238,6 +239,29 @@ def _check(machine: Machine[Any]) -> None:
                 raise BadTable(f"{machine.name}: a second {row.trigger} in {source} never fires")
             if row.when is always:
                 final.add((source, row.trigger))
-        reached.add(row.target)
-    if unreached := set(machine.phases) - reached:
+    _check_times(machine)
+    if unreached := set(machine.phases) - _reached(machine):
         raise BadTable(f"{machine.name}: nothing leads to {sorted(unreached)}")
+
+
+def _check_times(machine: Machine[Any]) -> None:
+    times: dict[str, float] = {}
+    for row in machine.rows:
+        if isinstance(row.on, After):
+            if not 0 <= row.on.seconds < float("inf"):
+                raise BadTable(f"{machine.name}: {row.on.seconds!r} seconds is no time limit")
+            for source in row.sources:
+                if times.setdefault(source, row.on.seconds) != row.on.seconds:
+                    raise BadTable(f"{machine.name}: {source} has two time limits")
+
+
+def _reached(machine: Machine[Any]) -> set[str]:
+    """Phases that some way of rows leads to from the first one."""
+    reached = {machine.initial}
+    while found := {
+        str(row.target)
+        for row in machine.rows
+        if row.target not in reached and reached.intersection(row.sources)
+    }:
+        reached |= found
+    return reached

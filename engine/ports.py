@@ -139,6 +139,13 @@ Tell = Callable[[Outcome], None]
 
 # --- what is read
 
+REDACTED = "Redacted"
+"""Name of a fact whose events an erasure for privacy took away: its version, seq and time remain,
+its body is the marker `REDACTED_BODY`, which no kind can decode. Readers skip it (a listener that
+would cross it gets a snapshot); the tail of `Loaded` never holds one."""
+
+REDACTED_BODY = b'[{"event":"Redacted"}]'
+
 
 class Loaded(msgspec.Struct, frozen=True):
     """An actor as the store holds it: the row, and the facts after the row's state."""

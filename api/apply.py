@@ -1,0 +1,133 @@
+"""Applying a project document: do what differs from last time, and only that.
+
+The project remembers the hash of the last applied value of each item. An item whose value differs
+is carried out first and remembered afterwards, so a crash in between repeats it, and repeating
+changes nothing. What operators changed at run time stands; items no longer named are reported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from actors.projects import Declare, Key, Live
+from api.auth import ADMIN, hash_key
+from api.domains import Item
+from api.house import House
+from api.http import Problem
+from engine.errors import ClaimTaken, Refused
+from engine.messages import Address
+
+KEY_CHARACTERS_MIN = 8
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What applying did, by item name."""
+
+    project: str
+    applied: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    not_named: tuple[str, ...]
+
+
+class BadDocument(Problem):
+    """A document that cannot be meant; nothing of it was applied."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(422, "bad_document", detail)
+
+
+async def declare(house: House, document: Mapping[str, Any], who: str) -> Report:
+    """Apply a project document. Raises `BadDocument`, or an engine error half-way: repeat it."""
+    project, items = read_items(house, document)
+    address = Address(project, "project", project)
+    snapshot = await house.directory.peek(address)
+    before: Mapping[str, str] = snapshot.state.applied if snapshot.exists else {}
+    applied, unchanged = [], []
+    for item, live in items:
+        digest = hashlib.sha256(item.value).hexdigest()
+        if before.get(item.name) == digest:
+            unchanged.append(item.name)
+            continue
+        await _carry_out(house, address, item, live, digest, who)
+        applied.append(item.name)
+    named = {item.name for item, _ in items}
+    gone = sorted(set(before) - named)
+    return Report(project, tuple(applied), tuple(unchanged), tuple(gone))
+
+
+async def _carry_out(
+    house: House, project: Address, item: Item, live: Live | None, digest: str, who: str
+) -> None:
+    try:
+        for kind, actor_id, command in item.commands:
+            address = Address(project.project, kind, actor_id)
+            await house.directory.ask(address, command, by=who)
+        declaration = Declare(item=item.name, digest=digest, keys=item.keys, live=live)
+        await house.directory.ask(project, declaration, by=who)
+    except ClaimTaken as taken:
+        raise BadDocument(f"{item.name}: {taken} by another project or item") from taken
+    except Refused as refused:
+        raise BadDocument(f"{item.name}: {refused}") from refused
+
+
+def read_items(
+    house: House, document: Mapping[str, Any]
+) -> tuple[str, list[tuple[Item, Live | None]]]:
+    """Read a whole document before anything of it is done. Raises `BadDocument`."""
+    project = document.get("project")
+    if not isinstance(project, str) or not is_project_name(project):
+        raise BadDocument("`project` is 1 to 64 of A-Z a-z 0-9 _ -")
+    known = {"project", "admin_keys", "live", *(domain.name for domain in house.domains)}
+    if unknown := sorted(set(document) - known):
+        raise BadDocument(f"unknown table or key {unknown[0]!r}")
+    try:
+        items = list(_own_items(document))
+        for domain in house.domains:
+            table = document.get(domain.name)
+            if table is None:
+                continue
+            if not isinstance(table, Mapping):
+                raise BadDocument(f"[{domain.name}] is a table")
+            items.extend((item, None) for item in domain.items(project, table))
+    except (ValueError, TypeError, msgspec.MsgspecError) as error:
+        raise BadDocument(str(error)) from None
+    return project, items
+
+
+def _own_items(document: Mapping[str, Any]) -> Iterator[tuple[Item, Live | None]]:
+    if "admin_keys" in document:
+        keys = read_keys(document["admin_keys"], "admin_keys")
+        admins = tuple(
+            Key(hash_key(key), "", ADMIN, label=f"admin_{place}")
+            for place, key in enumerate(keys, 1)
+        )
+        item = Item("admin_keys", "\n".join(map(hash_key, keys)).encode(), (), admins)
+        yield item, None
+    if "live" in document:
+        live = msgspec.convert(document["live"], Live)
+        if unknown := set(document["live"]) - {"public", "origins"}:
+            raise ValueError(f"unknown key live.{min(unknown)}")
+        yield Item("live", msgspec.json.encode(live)), live
+
+
+def read_keys(value: object, name: str) -> tuple[str, ...]:
+    """A key, or a list of keys, of at least 8 printable characters. Raises `ValueError`."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"{name} is a key or a list of keys")
+    for text in texts:
+        if len(text) < KEY_CHARACTERS_MIN or not text.isprintable() or not text.isascii():
+            raise ValueError(f"{name}: a key has {KEY_CHARACTERS_MIN} or more ASCII characters")
+    if len(set(texts)) != len(texts):
+        raise ValueError(f"{name}: the same key twice")
+    return tuple(texts)
+
+
+def is_project_name(text: str) -> bool:
+    """1 to 64 characters of A-Z a-z 0-9 _ and -."""
+    plain = text.replace("_", "").replace("-", "")
+    return 1 <= len(text) <= 64 and text.isascii() and (plain == "" or plain.isalnum())
