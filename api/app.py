@@ -116,7 +116,8 @@ def _view(house: House, route: Route) -> Callable[..., Awaitable[quart.Response]
         request = quart.request
         call = Call(house, route, request.scope, b"")
         call.parts = {name: unquote(part) for name, part in parts.items()}
-        call.body = bytes(await request.get_data(as_text=False))
+        body: Any = await request.get_data(as_text=False)
+        call.body = body
         if len(call.body) > route.body_bytes_max:
             answer = route.present(TooBig(route.body_bytes_max), call)
         else:

@@ -19,7 +19,7 @@ from engine.directory import Directory
 from engine.hub import Hub
 from engine.messages import Address
 from engine.ports import Clock, Store
-from storage.reader import Readers
+from storage.store import Tables
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class House:
 
     settings: Settings
     store: Store
-    readers: Readers
+    tables: Tables
     directory: Directory
     hub: Hub
     clock: Clock

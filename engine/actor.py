@@ -16,7 +16,7 @@ import msgspec
 import trio
 
 from engine.draft import Claims, Draft
-from engine.effects import Needs
+from engine.effects import Needs, no_needs
 from engine.envelope import Envelope
 from engine.errors import ActorFailed, Busy, Overloaded, Unavailable
 from engine.kind import Kind
@@ -26,6 +26,10 @@ from engine.ports import Committed, Failed, Missed, Outcome, Taken
 
 if TYPE_CHECKING:
     from engine.directory import Directory
+
+
+NOTHING_SEEN: Mapping[Address, Snapshot] = {}
+NO_DOCUMENTS: Mapping[str, Any] = {}
 
 
 class Actor:
@@ -120,13 +124,14 @@ class Actor:
         return draft
 
     async def _moment(self, snapshot: Snapshot, envelope: Envelope) -> Moment:
-        directory = self._directory
-        state = self.kind.initial(self.address.id) if snapshot.state is None else snapshot.state
-        needs = self.kind.needs(state, envelope.command)
-        seen: Mapping[Address, Snapshot] = {}
-        documents: Mapping[str, Any] = {}
-        if needs.actors or needs.documents:
-            seen, documents = await self._see(needs)
+        directory, seen, documents = self._directory, NOTHING_SEEN, NO_DOCUMENTS
+        if self.kind.needs is not no_needs:
+            state = snapshot.state
+            if state is None:
+                state = self.kind.initial(self.address.id)
+            needs = self.kind.needs(state, envelope.command)
+            if needs.actors or needs.documents:
+                seen, documents = await self._see(needs)
         now_ms = directory.clock.now_ms()
         return Moment(now_ms, envelope.by, directory.new_id, directory.chance, seen, documents)
 

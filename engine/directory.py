@@ -24,7 +24,7 @@ from engine.actor import Actor
 from engine.commits import commit
 from engine.documents import Documents
 from engine.effects import Append
-from engine.envelope import Envelope
+from engine.envelope import Envelope, Patience
 from engine.errors import EngineError, KeyReused, Overloaded, Unavailable, UnknownKind
 from engine.hub import Hub, Told
 from engine.kind import Kind
@@ -73,6 +73,7 @@ class Directory:
         self.note_alarm: Callable[[Address, int | None], None] = lambda _address, _at: None
         self.note_effects: Callable[[], None] = lambda: None
         self.documents = Documents(store, self.limits.document_cache_bytes_max)
+        self._patience = Patience(self.limits.ask_seconds_max)
         self._nursery = nursery
         self._awake: OrderedDict[Address, Actor] = OrderedDict()
         self._in_flight: dict[FlightKey, Envelope] = {}
@@ -100,7 +101,7 @@ class Directory:
         envelope = Envelope(command, by)
         if key is None:
             self._deliver(address, envelope)
-            return await envelope.wait(self.limits.ask_seconds_max)
+            return await envelope.wait()
         return await self._ask_once(address, envelope, principal, key)
 
     async def _ask_once(
@@ -113,7 +114,7 @@ class Directory:
         if first is not None:
             if first.fingerprint != envelope.fingerprint:
                 raise KeyReused("this key came with another command")
-            return _again(await first.wait(self.limits.ask_seconds_max))
+            return _again(await first.wait())
         self._in_flight[flight] = envelope
         envelope.when_answered = partial(self._land, flight)
         try:
@@ -129,7 +130,7 @@ class Directory:
                 error if isinstance(error, EngineError) else Unavailable("the asker left")
             )
             raise
-        return await envelope.wait(self.limits.ask_seconds_max)
+        return await envelope.wait()
 
     def _land(self, flight: FlightKey) -> None:
         self._in_flight.pop(flight, None)
@@ -152,8 +153,9 @@ class Directory:
             actor = self._wake(address)
         else:
             self._awake.move_to_end(address)
-        actor.used_at = trio.current_time()
+        actor.used_at = now = trio.current_time()
         actor.deliver(envelope)
+        self._patience.note(envelope, now)
 
     async def append(self, project: str, appends: Iterable[Append]) -> tuple[Any, ...]:
         """Commit rows that belong to no actor's state, without waking anybody; their answers."""
@@ -230,10 +232,15 @@ class Directory:
         return slept
 
     async def sweep(self) -> None:
-        """Watch the crowd for as long as the daemon runs."""
+        """Watch the crowd, and those who wait, for as long as the daemon runs."""
+        next_look = 0.0
         while True:
-            await trio.sleep(max(0.5, self.limits.idle_seconds_max / 10))
-            self.put_idle_to_sleep(trio.current_time())
+            await trio.sleep(self.limits.sweep_seconds)
+            now = trio.current_time()
+            self._patience.run_out(now)
+            if now >= next_look:
+                self.put_idle_to_sleep(now)
+                next_look = now + self.limits.idle_seconds_max / 10
 
     async def drain(self, seconds_max: float) -> bool:
         """Take no more commands, finish what waits, and say whether all was finished in time."""

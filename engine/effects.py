@@ -74,3 +74,8 @@ class Needs(msgspec.Struct, frozen=True):
 
 
 NO_NEEDS = Needs()
+
+
+def no_needs(_state: object, _command: object) -> Needs:
+    """The needs of a kind whose rules look at nothing but their own state."""
+    return NO_NEEDS

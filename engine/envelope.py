@@ -1,13 +1,16 @@
 """A command on its way: who asked, and the answer that will come.
 
 An envelope is answered exactly once; a later answer is ignored (a caller who was told that the
-daemon is closing is not told again).
+daemon is closing is not told again). Waiting is one parked task and no timer of its own: all
+patience is equally long, so the directory keeps one queue of who has waited longest.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from time import perf_counter
+from typing import Any
 
 import trio
 
@@ -18,8 +21,18 @@ from engine.messages import Command, Reply
 class Envelope:
     """One command in a mailbox. `principal` and `key` make it safe to repeat."""
 
-    __slots__ = ("_event", "by", "command", "error", "fingerprint", "key", "principal", "reply",
-                 "started", "when_answered")  # fmt: skip
+    __slots__ = (
+        "_waiting",
+        "by",
+        "command",
+        "error",
+        "fingerprint",
+        "key",
+        "principal",
+        "reply",
+        "started",
+        "when_answered",
+    )
 
     def __init__(self, command: Command, by: str = "") -> None:
         self.command = command
@@ -31,7 +44,7 @@ class Envelope:
         self.error: Exception | None = None
         self.started = perf_counter()
         self.when_answered: Callable[[], None] | None = None
-        self._event: trio.Event | None = None
+        self._waiting: list[trio.lowlevel.Task] | None = None
 
     @property
     def is_answered(self) -> bool:
@@ -39,27 +52,64 @@ class Envelope:
         return self.reply is not None or self.error is not None
 
     def answer(self, result: Reply | Exception) -> None:
-        """Answer once; the asker wakes."""
+        """Answer once; whoever waits wakes."""
         if self.is_answered:
             return
         if isinstance(result, Reply):
             self.reply = result
         else:
             self.error = result
-        if self._event is not None:
-            self._event.set()
+        self.wake()
         if self.when_answered is not None:
             self.when_answered()
 
-    async def wait(self, seconds_max: float) -> Reply:
+    def wake(self) -> None:
+        """Whoever waits looks: at the answer, or at having waited long enough."""
+        waiting, self._waiting = self._waiting, None
+        for task in waiting or ():
+            trio.lowlevel.reschedule(task)
+
+    async def wait(self) -> Reply:
         """Wait for the answer and return it, or raise it; `Overloaded` when it takes too long."""
         if not self.is_answered:
-            if self._event is None:
-                self._event = trio.Event()
-            with trio.move_on_after(seconds_max):
-                await self._event.wait()
+            await self._park()
         if self.error is not None:
             raise self.error
         if self.reply is None:
             raise Overloaded("ask_seconds_max")
         return self.reply
+
+    async def _park(self) -> None:
+        task = trio.lowlevel.current_task()
+        if self._waiting is None:
+            self._waiting = [task]
+        else:
+            self._waiting.append(task)
+
+        def abort(_raise_cancel: Any) -> trio.lowlevel.Abort:
+            if self._waiting is not None:
+                self._waiting.remove(task)
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
+
+
+class Patience:
+    """Who has waited longest, and for whom it has been too long. Plain; one for all askers."""
+
+    def __init__(self, seconds_max: float) -> None:
+        self._seconds_max = seconds_max
+        self._queue: deque[tuple[float, Envelope]] = deque()
+
+    def note(self, envelope: Envelope, now: float) -> None:
+        """Somebody begins to wait at trio's time `now`."""
+        queue = self._queue
+        while queue and queue[0][1].is_answered:
+            queue.popleft()
+        queue.append((now + self._seconds_max, envelope))
+
+    def run_out(self, now: float) -> None:
+        """Wake whoever has waited too long."""
+        queue = self._queue
+        while queue and (queue[0][0] <= now or queue[0][1].is_answered):
+            queue.popleft()[1].wake()

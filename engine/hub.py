@@ -119,7 +119,7 @@ class Hub:
         return topic in self._listeners
 
     def statistics(self) -> Mapping[str, float]:
-        """Counters: topics and subscriptions now, facts told, deliveries made and passing things said so far."""
+        """Topics and subscriptions now; facts told, deliveries, passing things said so far."""
         return {
             "topics": len(self._listeners),
             "subscriptions": sum(map(len, self._listeners.values())),

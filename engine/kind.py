@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar, Union
 
 import msgspec
 
-from engine.effects import NO_NEEDS, Append, Claim, Document, Effect, Needs, Release
+from engine.effects import Append, Claim, Document, Effect, Needs, Release, no_needs
 from engine.errors import Refused, UnknownCommand
 from engine.machine import AFTER, Machine, Moment, Row
 from engine.messages import (
@@ -53,7 +53,7 @@ class Kind(Generic[S]):
     evolve: Callable[[S, Any], S]
     events: tuple[type[Event], ...]
     deadline: Callable[[S], int | None] = lambda _state: None
-    needs: Callable[[S, Command], Needs] = lambda _state, _command: NO_NEEDS
+    needs: Callable[[S, Command], Needs] = no_needs
     present: Callable[[S], Any] = lambda state: state
     present_events: Callable[[tuple[Event, ...]], Any] = present_events
     decode_document: Callable[[bytes], Any] = lambda body: body

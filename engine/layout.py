@@ -20,6 +20,7 @@ NODE_HEIGHT, NODE_WIDTH_MIN, PORT = 38.0, 84.0, 34.0
 GAP, LAYER_GAP, LOOP = 26.0, 28.0, 46.0
 TOP = 46.0  # room for the dot at which actors begin
 ROUNDS = 16
+RIGID = 60.0  # how much more a long arrow insists on its place than a phase
 
 
 @dataclass(eq=False, slots=True)
@@ -230,7 +231,7 @@ def _spread(layers: list[list[Place]], routes: list[Route]) -> float:
         for layer in layers if turn % 2 == 0 else reversed(layers):
             runs = [run.get(id(place), ()) if straight else () for place in layer]
             wishes = [_wish(*pair, turn) for pair in zip(layer, runs, strict=True)]
-            _settle(layer, wishes, [float(len(places) or 1) ** 2 for places in runs])
+            _settle(layer, wishes, [RIGID if len(places) > 1 else 1.0 for places in runs])
     leftmost = min(place.x - place.left for layer in layers for place in layer)
     for layer in layers:
         for place in layer:

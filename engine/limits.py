@@ -25,6 +25,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """An actor without work for this long is put to sleep."""
     ask_seconds_max: float = 5.0
     """Longer than any honest commit; the command may still be carried out afterwards."""
+    sweep_seconds: float = 0.25
+    """How often the directory looks for idle actors and for callers who waited too long."""
     decide_again_max: int = 5
     """Decisions made again because somebody else committed first, before `Busy`."""
     actors_per_entry_max: int = 8

@@ -72,7 +72,8 @@ class Command(
     @classmethod
     def wire_name(cls) -> str:
         """The name that HTTP, the live socket, tables and diagrams use."""
-        return _lower_first(cls.__name__)
+        name: str = cls.__struct_config__.tag  # type: ignore[assignment]
+        return name
 
 
 class AlarmDue(Command, frozen=True):

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from engine.messages import Address, Fact
 
+T = TypeVar("T")
 Write = Callable[[sqlite3.Connection, str, int, Sequence[tuple[Any, ...]]], Sequence[Any]]
 """(connection, project, at_ms, rows) -> one answer per row, inside the transaction."""
 
@@ -66,4 +67,16 @@ class View(Protocol):
 
     def trim(self, connection: sqlite3.Connection, now_ms: int, rows_max: int) -> int:
         """Delete rows beyond their retention, at most `rows_max`; the number deleted."""
+        ...
+
+
+class Tables(Protocol):
+    """Read-only ways to a store's own tables, for the queries beside a view."""
+
+    def read_now(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a point query on this thread: a few rows by key, under a tenth of a millisecond."""
+        ...
+
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a longer query in a thread with a connection of its own."""
         ...

@@ -13,20 +13,18 @@ import msgspec
 
 from actors.flags.members import Member, Problem
 
-SERVER_OPERATORS = frozenset(
-    ("EQUALS", "NOT_EQUALS", "CONTAINS", "NOT_CONTAINS", "STARTS_WITH", "ENDS_WITH")
-    + ("GREATER_THAN", "LOWER_THAN", "GREATER_THAN_OR_EQUALS", "LOWER_THAN_OR_EQUALS")
-    + ("EXISTS", "NOT_EXISTS")
+ORDER_OPERATORS = ("GREATER_THAN", "LOWER_THAN", "GREATER_THAN_OR_EQUALS", "LOWER_THAN_OR_EQUALS")
+PART_OPERATORS = ("CONTAINS", "NOT_CONTAINS", "STARTS_WITH", "ENDS_WITH")
+PLAIN_OPERATORS = frozenset(
+    ("EQUALS", "NOT_EQUALS", *ORDER_OPERATORS, *PART_OPERATORS, "EXISTS", "NOT_EXISTS")
 )
 VERSION_OPERATORS = frozenset(
-    "SEMVER_" + name
-    for name in SERVER_OPERATORS
-    if name.endswith("EQUALS") or name in ("GREATER_THAN", "LOWER_THAN")
+    "SEMVER_" + name for name in ("EQUALS", "NOT_EQUALS", *ORDER_OPERATORS)
 )
-OPERATORS = SERVER_OPERATORS | VERSION_OPERATORS
+OPERATORS = PLAIN_OPERATORS | VERSION_OPERATORS
 
-EVERYBODY = ((0.0, 100.0),)
-"""The bucket ranges of a campaign open to every visitor (spec flags 0.5)."""
+EVERYBODY = ({"r": (0, 100)},)
+"""What `bucketRanges` must be in campaigns we generate, or servers show nothing (spec 0.5)."""
 
 
 class BucketingInvalid(Exception):
@@ -55,11 +53,11 @@ class Variation(msgspec.Struct, frozen=True):
     allocation: float | None = None
     reference: bool = False
     modifications_type: str = ""
-    modifications: dict[str, object] = {}  # noqa: RUF012 - msgspec copies it for every struct
+    modifications: dict[str, object] = {}
 
 
 class VariationGroup(msgspec.Struct, frozen=True):
-    """One use case of a campaign: whom it targets (groups OR-ed, rules AND-ed) and what it gives."""
+    """One use case: whom it targets (alternatives OR-ed, rules AND-ed) and what it gives."""
 
     id: str
     name: str = ""

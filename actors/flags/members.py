@@ -30,7 +30,7 @@ class Member:
         self.value = value
         self.problems: list[Problem] = [] if problems is None else problems
         if problems is None and not isinstance(value, dict):
-            self.note(f"expected an object, got {kind_of(value)}")
+            self._wrong("an object")
 
     def note(self, reason: str) -> None:
         """Remember a problem at this place; beyond twenty they are dropped."""
@@ -41,6 +41,8 @@ class Member:
         """The member of that name; absent is null. A parent of another type is a problem."""
         value = self.mapping()
         inner = None if value is None else value.get(name)
+        if self.value is REFUSED:
+            inner = REFUSED
         return Member(f"{self.path}.{name}", inner, self.problems)
 
     def mapping(self) -> dict[str, object] | None:
@@ -53,9 +55,7 @@ class Member:
     def items(self) -> list[Member]:
         """The members of a list, each with its position; empty when absent or null."""
         if isinstance(self.value, list):
-            return [
-                self._item(position, value) for position, value in enumerate(self.value)
-            ]
+            return [self._item(position, value) for position, value in enumerate(self.value)]
         if self.value is not None:
             self._wrong("a list")
         return []
@@ -63,8 +63,7 @@ class Member:
     def _item(self, position: int, value: object) -> Member:
         item = Member(f"{self.path}[{position}]", value, self.problems)
         if not isinstance(value, dict):
-            item.note(f"expected an object, got {kind_of(value)}")
-            item.value = ABSENT
+            item._wrong("an object")
         return item
 
     def text(self) -> str | None:
@@ -117,11 +116,12 @@ class Member:
         return (0.0, 0.0)
 
     def _wrong(self, expected: str) -> None:
-        if self.value is not ABSENT:
+        if self.value is not REFUSED:
             self.note(f"expected {expected}, got {kind_of(self.value)}")
+        self.value = REFUSED
 
 
-ABSENT = object()
+REFUSED = object()
 """Stands in for a value already found wrong, so that it is reported once."""
 
 

@@ -1,0 +1,43 @@
+"""The whole table of routes: ours, then each door's, then the documents made from both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from api import actors, asyncapi, docs, health, live, machines, openapi, projects, scrape
+from api.domains import Domain
+from api.http import Answer, Call, Problem, Route
+
+STATIC = Path(__file__).parent / "static"
+SCRIPTS = {path.name: path.read_bytes() for path in sorted(STATIC.glob("*.js"))}
+
+
+async def script(call: Call) -> Answer:
+    """A browser library of ours."""
+    body = SCRIPTS.get(call.parts["name"])
+    if body is None:
+        raise Problem(404, "no_script", "there is no such script")
+    headers = (("Cache-Control", "public, max-age=300"), ("Access-Control-Allow-Origin", "*"))
+    return Answer(200, body, "text/javascript; charset=utf-8", headers)
+
+
+SCRIPT = Route("GET", "/js/{name}", script, "open", summary="Browser libraries", tag="documents")
+
+
+def table(domains: Iterable[Domain]) -> tuple[Route, ...]:
+    """Every route of the house, in the order in which they are matched."""
+    doors = tuple(domains)
+    own = (
+        *health.ROUTES,
+        *live.ROUTES,
+        *actors.ROUTES,
+        *machines.ROUTES,
+        *projects.ROUTES,
+        *scrape.ROUTES,
+        SCRIPT,
+        *asyncapi.ROUTES,
+    )
+    served = (*own, *(route for door in doors for route in door.routes))
+    documents = openapi.routes_for(served, (door.name for door in doors))
+    return (*served, *documents, docs.route_for((*served, *documents)))
