@@ -56,13 +56,21 @@ class Draft:
             self._refuse_too_much(step)
         except EngineError as error:
             if isinstance(command, AlarmDue) and isinstance(error, Refused):
-                self.after = msgspec.structs.replace(self.after, alarm_at_ms=None)
+                self._has_rung(command)
             self._note(envelope, error)
         except Exception as error:
             self.broken = error
             self._note(envelope, ActorFailed(f"{command.wire_name()} broke its actor"))
         else:
             self._accept(envelope, step, moment)
+
+    def _has_rung(self, alarm: AlarmDue) -> None:
+        """A refused alarm rings no more; the actor's next deadline does (engine spec 3)."""
+        after = self.after
+        at_ms = None
+        if after.state is not None:
+            at_ms = self.kind.alarm(after.state, after.since_ms, alarm.at_ms)
+        self.after = msgspec.structs.replace(after, alarm_at_ms=at_ms)
 
     @staticmethod
     def _refuse_taken(step: Step, taken: Claims) -> None:
@@ -90,6 +98,8 @@ class Draft:
             )
             self.facts.append((fact, self.after, after))
             self.after = after
+        elif step.alarm_at_ms != self.after.alarm_at_ms:
+            self.after = msgspec.structs.replace(self.after, alarm_at_ms=step.alarm_at_ms)
         version, address = self.after.version, self.after.address
         first = len(self._appends)
         self.effects.extend((address, version, effect) for effect in step.effects)

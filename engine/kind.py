@@ -262,10 +262,10 @@ class Kind(Generic[S]):
                 except Refused as refusal:
                     why = refusal.why
                     if not isinstance(command, AlarmDue):
-                        raise Refused(why, self.permits(state)) from None
+                        raise Refused(why, self.permits(state, public_only=True)) from None
             rows.append(row)
         if not any(rows):
-            raise Refused(why, self.permits(state))
+            raise Refused(why, self.permits(state, public_only=True))
         return rows
 
     @staticmethod

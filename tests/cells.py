@@ -212,7 +212,9 @@ def _hears(machine: Machine[Any], command: Command) -> bool:
 def _check_refusal(cell: Cell, refusal: Refused, moment: Moment) -> None:
     state = cell.before.state if cell.before.exists else cell.kind.initial("1")
     assert refusal.why, "a refusal says why"
-    assert refusal.may == cell.kind.permits(state), "a refusal says what is permitted"
+    assert refusal.may == cell.kind.permits(state, public_only=True), (
+        "a refusal says what is permitted"
+    )
     deaf = [m for m in cell.kind.machines if _hears(m, cell.command) and not _candidates(cell, m)]
     if deaf and not isinstance(cell.command, AlarmDue):
         assert cell.command.wire_name() not in refusal.may

@@ -118,7 +118,7 @@ def test_a_rule_that_refuses_by_itself_is_found_out():
     """Only guards refuse: a consequence that raises would be a rule the table does not show."""
 
     def moody(_door, _command, _moment):
-        raise cells.Refused("not today", toy.DOOR.permits(toy.Door()))
+        raise cells.Refused("not today", toy.DOOR.permits(toy.Door(), public_only=True))
 
     rows = tuple(replace(row, then=moody) if row.on is toy.Hang else row for row in toy.LOCK.rows)
     kind = door_with(machines=(Machine("lock", toy.Phase, rows),))
