@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar, Union
 
 import msgspec
 
-from engine.effects import Append, Claim, Document, Effect, Needs, Release, no_needs
+from engine.effects import Needs, no_needs
 from engine.errors import Refused, UnknownCommand
 from engine.machine import AFTER, Machine, Moment, Row
 from engine.messages import (
@@ -222,7 +222,7 @@ class Kind(Generic[S]):
         state, since = self._or_initial(before), self._since(before)
         rows = self.rows(before, command, moment)
         yielded = [value for row in rows if row for value in row.then(state, command, moment)]
-        events = tuple(value for value in yielded if isinstance(value, Event))
+        events = tuple([value for value in yielded if isinstance(value, Event)])
         promised = self._promised(rows, state)
         for event in events:
             state, since = self._evolve(state, since, event, moment.now_ms)
@@ -232,17 +232,8 @@ class Kind(Generic[S]):
             alarm_at_ms = self.alarm(state, since)
         elif isinstance(command, AlarmDue):
             alarm_at_ms = self.alarm(state, since, command.at_ms)
-        return Step(
-            state,
-            self.phase(state),
-            since,
-            alarm_at_ms,
-            events,
-            tuple(value for value in yielded if isinstance(value, Effect)),
-            tuple(value for value in yielded if isinstance(value, Append)),
-            tuple(value for value in yielded if isinstance(value, Claim | Release)),
-            tuple(value for value in yielded if isinstance(value, Document)),
-        )
+        step = Step(state, self.phase(state), since, alarm_at_ms, events)
+        return step if len(events) == len(yielded) else step.with_others(yielded)
 
     def rows(self, before: Snapshot, command: Command, moment: Moment) -> list[Row | None]:
         """Each machine's row for `command`, or None where the machine does not hear it.

@@ -6,11 +6,12 @@ the same commit. Kinds make steps, actors store them, and nothing here does eith
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from engine.effects import Append, Claim, Document, Effect, Release
+from engine.effects import Append, Claim, Document, Effect, Release, Yielded
 from engine.messages import Event
 
 
@@ -42,6 +43,19 @@ class Step(msgspec.Struct, frozen=True):
     documents: tuple[Document, ...] = ()
     erases: bool = False
     privacy: bool = False
+
+    def with_others(self, yielded: Iterable[Yielded]) -> Step:
+        """The same step with what its rows yielded beside events."""
+        found: dict[type, list[Any]] = {}
+        for value in yielded:
+            found.setdefault(type(value), []).append(value)
+        return msgspec.structs.replace(
+            self,
+            effects=tuple(found.get(Effect, ())),
+            appends=tuple(found.get(Append, ())),
+            claims=(*found.get(Release, ()), *found.get(Claim, ())),
+            documents=tuple(found.get(Document, ())),
+        )
 
 
 def present_events(events: tuple[Event, ...]) -> Any:
