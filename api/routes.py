@@ -7,7 +7,7 @@ from pathlib import Path
 
 from api import actors, asyncapi, docs, health, live, machines, openapi, projects, scrape
 from api.domains import Domain
-from api.http import Answer, Call, Problem, Route
+from api.http import Answer, Call, Problem, Route, answer
 
 STATIC = Path(__file__).parent / "static"
 SCRIPTS = {path.name: path.read_bytes() for path in sorted(STATIC.glob("*.js"))}
@@ -25,18 +25,28 @@ async def script(call: Call) -> Answer:
 SCRIPT = Route("GET", "/js/{name}", script, "open", summary="Browser libraries", tag="documents")
 
 
+async def asyncapi_json(_call: Call) -> Answer:
+    """The AsyncAPI document of the live socket, made from the structs that parse its frames."""
+    return answer(asyncapi.asyncapi_document(openapi.VERSION))
+
+
+ASYNCAPI = Route(
+    "GET", "/asyncapi.json", asyncapi_json, "open", summary="The live protocol", tag="documents"
+)
+
+
 def table(domains: Iterable[Domain]) -> tuple[Route, ...]:
     """Every route of the house, in the order in which they are matched."""
     doors = tuple(domains)
     own = (
         *health.ROUTES,
-        *live.ROUTES,
+        *live.LIVE_ROUTES,
         *actors.ROUTES,
         *machines.ROUTES,
         *projects.ROUTES,
         *scrape.ROUTES,
         SCRIPT,
-        *asyncapi.ROUTES,
+        ASYNCAPI,
     )
     served = (*own, *(route for door in doors for route in door.routes))
     documents = openapi.routes_for(served, (door.name for door in doors))

@@ -9,34 +9,28 @@ goes wrong, the actor forgets what it knew and reads it again.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import trio
 
 from engine.draft import Claims, Draft
-from engine.effects import Needs, no_needs
 from engine.envelope import Envelope
-from engine.errors import ActorFailed, Busy, Overloaded, Unavailable
+from engine.errors import ActorFailed, Busy, ClaimTaken, EngineError, Overloaded, Unavailable
 from engine.kind import Kind
-from engine.machine import Moment
-from engine.messages import Address, Reply, Snapshot
+from engine.messages import Address, Erase, Reply, Snapshot
 from engine.ports import Committed, Failed, Missed, Outcome, Taken
+from engine.sight import moment_for
 
 if TYPE_CHECKING:
     from engine.directory import Directory
 
 
-NOTHING_SEEN: Mapping[Address, Snapshot] = {}
-NO_DOCUMENTS: Mapping[str, Any] = {}
-
-
 class Actor:
     """One awake actor. `deliver` and `stop` are plain; everything else is its own task's."""
 
-    __slots__ = ("_directory", "_outcome", "_stopping", "_task", "address", "is_busy", "kind",
-                 "mailbox", "snapshot", "used_at")  # fmt: skip
+    __slots__ = ("_directory", "_outcome", "_stopping", "_task", "_told", "address", "is_busy",
+                 "kind", "mailbox", "snapshot", "used_at")  # fmt: skip
 
     def __init__(self, directory: Directory, kind: Kind[Any], address: Address) -> None:
         self.address = address
@@ -48,6 +42,7 @@ class Actor:
         self._directory = directory
         self._outcome: Outcome | None = None
         self._stopping = False
+        self._told: Snapshot | None = None  # what listeners know of; outlives a failure
         self._task: trio.lowlevel.Task | None = None
 
     # --- from outside, plain
@@ -91,62 +86,57 @@ class Actor:
             raise
 
     def _receive(self) -> list[Envelope]:
-        most = min(len(self.mailbox), self._directory.limits.commands_per_commit_max)
-        return [self.mailbox.popleft() for _ in range(most)]
+        """What goes into one commit. An erasure joins no others: it takes along what they left."""
+        mailbox, most = self.mailbox, self._directory.limits.commands_per_commit_max
+        batch = [mailbox.popleft()]
+        while mailbox and len(batch) < most and type(mailbox[0].command) is not Erase:
+            batch.append(mailbox.popleft())
+        return batch
 
     async def _handle(self, batch: list[Envelope]) -> None:
         taken: Claims = frozenset()
         try:
-            for _ in range(self._directory.limits.decide_again_max + 1):
-                draft = await self._decide(batch, taken)
+            for again in range(self._directory.limits.decide_again_max + 1):
+                draft = await self._decide(batch, taken, fresh=again > 0)
                 match await self._commit(draft):
                     case Committed():
                         await self._finish(draft, batch)
                         return
                     case Missed():
                         await self._recall()
-                    case Taken(space=space, key=key):
+                    case Taken(space=space, key=key) if (space, key) not in taken:
                         taken |= {(space, key)}
+                    case Taken() | Failed(everything=False) if len(batch) > 1:
+                        for envelope in batch:  # only the guilty one fails
+                            await self._handle([envelope])
+                        return
+                    case Taken(space=space, key=key):
+                        self._answer_all(batch, ClaimTaken(space, key))
+                        return
                     case Failed(error=error, everything=everything):
                         await self._fail(batch, error, everything)
                         return
+                        await self._fail(batch, error, everything)
+                        return
             self._answer_all(batch, Busy(f"{self.address} is busy"))
+        except EngineError as error:  # the store takes no more entries: nothing has changed
+            self._answer_all(batch, error)
         except Exception as error:  # a store that breaks must not take the actor's crowd along
-            await self._fail(batch, error, everything=False)
+            await self._fail(batch, error)
 
-    async def _decide(self, batch: list[Envelope], taken: Claims) -> Draft:
-        snapshot = self.snapshot or await self._recall()
-        draft = Draft(self.kind, snapshot, self._directory.limits)
+    async def _decide(self, batch: list[Envelope], taken: Claims, *, fresh: bool) -> Draft:
+        directory = self._directory
+        draft = Draft(self.kind, self.snapshot or await self._recall(), directory.limits)
         for envelope in batch:
-            if not draft.ends_here:
-                moment = await self._moment(draft.after, envelope)
+            if draft.ends_here:
+                break
+            try:
+                moment = await moment_for(directory, self.kind, draft.after, envelope, fresh=fresh)
+            except Exception as error:
+                draft.fail(envelope, error)
+            else:
                 draft.decide(envelope, moment, taken)
         return draft
-
-    async def _moment(self, snapshot: Snapshot, envelope: Envelope) -> Moment:
-        directory, seen, documents = self._directory, NOTHING_SEEN, NO_DOCUMENTS
-        if self.kind.needs is not no_needs:
-            state = snapshot.state
-            if state is None:
-                state = self.kind.initial(self.address.id)
-            needs = self.kind.needs(state, envelope.command)
-            if needs.actors or needs.documents:
-                seen, documents = await self._see(needs)
-        now_ms = directory.clock.now_ms()
-        return Moment(now_ms, envelope.by, directory.new_id, directory.chance, seen, documents)
-
-    async def _see(self, needs: Needs) -> tuple[dict[Address, Snapshot], dict[str, Any]]:
-        directory, project = self._directory, self.address.project
-        if len(needs.actors) + len(needs.documents) > directory.limits.needs_max:
-            raise Overloaded("needs_max")
-        seen = {}
-        for needed in needs.actors:
-            address = Address(project, needed.kind, needed.id)
-            seen[address] = await directory.peek(address)
-        documents = {
-            hash_: await directory.document(self.kind, project, hash_) for hash_ in needs.documents
-        }
-        return seen, documents
 
     async def _commit(self, draft: Draft) -> Outcome:
         if draft.is_empty:
@@ -155,10 +145,12 @@ class Actor:
         self._outcome = None
 
         def told(outcome: Outcome) -> None:
-            if isinstance(outcome, Committed):
-                self._tell(draft, outcome)
-            self._outcome = outcome
-            self._resume()
+            try:
+                if isinstance(outcome, Committed):
+                    self._tell(draft, outcome)
+            finally:
+                self._outcome = outcome
+                self._resume()
 
         self._directory.store.submit(draft.entry(), told)
         while self._outcome is None:
@@ -167,10 +159,10 @@ class Actor:
 
     def _tell(self, draft: Draft, outcome: Committed) -> None:
         """Remember, publish, reply: after the commit, and nothing can come between."""
-        self.snapshot = draft.after
+        self.snapshot = self._told = draft.after
         for (fact, before, after), seq in zip(draft.facts, outcome.seqs, strict=True):
             self._directory.tell(self.kind, seq, fact, before, after)
-        if draft.after.alarm_at_ms != draft.before.alarm_at_ms:
+        if draft.rang or draft.after.alarm_at_ms != draft.before.alarm_at_ms:
             self._directory.note_alarm(self.address, draft.after.alarm_at_ms)
         if draft.effects:
             self._directory.note_effects()
@@ -180,30 +172,41 @@ class Actor:
             self._answer(envelope, result)
 
     async def _finish(self, draft: Draft, batch: list[Envelope]) -> None:
-        self.mailbox.extendleft(reversed(batch[len(draft.results) :]))
+        """Put back what was not decided; after a broken rule, forget and read again first."""
         if draft.broken is not None:
             self._directory.observer.failed(self.address, "decide", draft.broken)
             await self._recall()
+        self.mailbox.extendleft(reversed(batch[len(draft.results) :]))
 
-    async def _fail(self, batch: list[Envelope], error: Exception, everything: bool) -> None:
-        what = "commit" if everything else "entry"
-        self._directory.observer.failed(self.address, what, error)
-        shown = Unavailable("the store cannot commit now") if everything else None
-        self._answer_all(batch, shown or ActorFailed(f"{self.address.kind} could not be stored"))
-        self.snapshot, before = None, self.snapshot
-        if before is not None:
+    async def _fail(
+        self, batch: list[Envelope], error: Exception, everything: bool = False
+    ) -> None:
+        directory, what = self._directory, "commit" if everything else "entry"
+        directory.observer.failed(self.address, what, error)
+        shown: EngineError = ActorFailed(f"{self.address.kind} could not be stored")
+        if everything:
+            shown = Unavailable("the store cannot commit now")
+        elif isinstance(error, EngineError):
+            shown = error
+        self._answer_all(batch, shown)
+        self.snapshot = None
+        if self._told is not None:
             try:
-                await self._recall(before)
+                await self._recall()
             except Exception as unread:  # the store is still broken: read when next asked
-                self._directory.observer.failed(self.address, "recall", unread)
+                directory.observer.failed(self.address, "recall", unread)
 
-    async def _recall(self, known: Snapshot | None = None) -> Snapshot:
-        """Read what is committed. Facts that were committed but never told are told now."""
-        before = known or self.snapshot
-        self.snapshot = await self._directory.read(self.address)
-        if before is not None and self.snapshot.version > before.version:
-            await self._directory.tell_missed(self.kind, before)
-        return self.snapshot
+    async def _recall(self) -> Snapshot:
+        """Read what is committed; what of it was never told is told now."""
+        self.snapshot = None
+        found = await self._directory.read(self.address)
+        told, self._told = self._told, found
+        if told is not None:
+            await self._directory.tell_missed(self.kind, told, found)
+        else:
+            self._directory.observer.woke(self.address, found.version)
+        self.snapshot = found
+        return found
 
     # --- answering and waiting
 
