@@ -12,7 +12,6 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import trio
 
 from engine.draft import Claims, Draft
 from engine.envelope import Envelope
@@ -21,6 +20,7 @@ from engine.kind import Kind
 from engine.messages import Address, Erase, Reply, Snapshot
 from engine.ports import Committed, Failed, Missed, Outcome, Taken
 from engine.sight import moment_for
+from engine.spot import Spot
 
 if TYPE_CHECKING:
     from engine.directory import Directory
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class Actor:
     """One awake actor. `deliver` and `stop` are plain; everything else is its own task's."""
 
-    __slots__ = ("_directory", "_outcome", "_stopping", "_task", "_told", "address", "is_busy",
+    __slots__ = ("_directory", "_outcome", "_spot", "_stopping", "_told", "address", "is_busy",
                  "kind", "mailbox", "snapshot", "used_at")  # fmt: skip
 
     def __init__(self, directory: Directory, kind: Kind[Any], address: Address) -> None:
@@ -43,7 +43,7 @@ class Actor:
         self._outcome: Outcome | None = None
         self._stopping = False
         self._told: Snapshot | None = None  # what listeners know of; outlives a failure
-        self._task: trio.lowlevel.Task | None = None
+        self._spot = Spot()
 
     # --- from outside, plain
 
@@ -53,12 +53,12 @@ class Actor:
             raise Overloaded("mailbox_commands_max")
         self.mailbox.append(envelope)
         if not self.is_busy:
-            self._resume()
+            self._spot.wake()
 
     def stop(self) -> None:
         """Let the task end. Only called while nothing is under way."""
         self._stopping = True
-        self._resume()
+        self._spot.wake()
 
     @property
     def is_idle(self) -> bool:
@@ -76,7 +76,7 @@ class Actor:
                     self.is_busy = False
                     if self._directory.is_closed:
                         self._directory.rested()
-                    await self._pause()
+                    await self._spot.wait()
                     self.is_busy = True
                     continue
                 under_way = self._receive()
@@ -94,35 +94,35 @@ class Actor:
         return batch
 
     async def _handle(self, batch: list[Envelope]) -> None:
-        taken: Claims = frozenset()
         try:
-            for again in range(self._directory.limits.decide_again_max + 1):
-                draft = await self._decide(batch, taken, fresh=again > 0)
-                match await self._commit(draft):
-                    case Committed():
-                        await self._finish(draft, batch)
-                        return
-                    case Missed():
-                        await self._recall()
-                    case Taken(space=space, key=key) if (space, key) not in taken:
-                        taken |= {(space, key)}
-                    case Taken() | Failed(everything=False) if len(batch) > 1:
-                        for envelope in batch:  # only the guilty one fails
-                            await self._handle([envelope])
-                        return
-                    case Taken(space=space, key=key):
-                        self._answer_all(batch, ClaimTaken(space, key))
-                        return
-                    case Failed(error=error, everything=everything):
-                        await self._fail(batch, error, everything)
-                        return
-                        await self._fail(batch, error, everything)
-                        return
-            self._answer_all(batch, Busy(f"{self.address} is busy"))
+            await self._carry_out(batch)
         except EngineError as error:  # the store takes no more entries: nothing has changed
             self._answer_all(batch, error)
         except Exception as error:  # a store that breaks must not take the actor's crowd along
             await self._fail(batch, error)
+
+    async def _carry_out(self, batch: list[Envelope]) -> None:
+        taken: Claims = frozenset()
+        misses = 0
+        while misses <= self._directory.limits.decide_again_max:
+            draft = await self._decide(batch, taken, fresh=misses > 0)
+            match await self._commit(draft):
+                case Committed():
+                    return await self._finish(draft, batch)
+                case Missed():
+                    misses += 1
+                    await self._recall()
+                case Taken(space=space, key=key) if (space, key) not in taken:
+                    taken |= {(space, key)}
+                case Taken() | Failed(everything=False) if len(batch) > 1:
+                    for envelope in batch:  # only the guilty one fails
+                        await self._handle([envelope])
+                    return None
+                case Taken(space=space, key=key):  # a list's claim, which no rule can look at
+                    return self._answer_all(batch, ClaimTaken(space, key))
+                case Failed(error=error, everything=everything):
+                    return await self._fail(batch, error, everything)
+        return self._answer_all(batch, Busy(f"{self.address} is busy"))
 
     async def _decide(self, batch: list[Envelope], taken: Claims, *, fresh: bool) -> Draft:
         directory = self._directory
@@ -150,11 +150,11 @@ class Actor:
                     self._tell(draft, outcome)
             finally:
                 self._outcome = outcome
-                self._resume()
+                self._spot.wake()
 
         self._directory.store.submit(draft.entry(), told)
         while self._outcome is None:
-            await self._pause()
+            await self._spot.wait()
         return self._outcome
 
     def _tell(self, draft: Draft, outcome: Committed) -> None:
@@ -183,12 +183,11 @@ class Actor:
     ) -> None:
         directory, what = self._directory, "commit" if everything else "entry"
         directory.observer.failed(self.address, what, error)
-        shown: EngineError = ActorFailed(f"{self.address.kind} could not be stored")
         if everything:
-            shown = Unavailable("the store cannot commit now")
+            self._answer_all(batch, Unavailable("the store cannot commit now"))
         elif isinstance(error, EngineError):
-            shown = error
-        self._answer_all(batch, shown)
+            self._answer_all(batch, error)
+        self._answer_all(batch, ActorFailed(f"{self.address.kind} could not be stored"))
         self.snapshot = None
         if self._told is not None:
             try:
@@ -200,15 +199,14 @@ class Actor:
         """Read what is committed; what of it was never told is told now."""
         self.snapshot = None
         found = await self._directory.read(self.address)
-        told, self._told = self._told, found
-        if told is not None:
-            await self._directory.tell_missed(self.kind, told, found)
+        if self._told is not None:
+            await self._directory.tell_missed(self.kind, self._told, found)
         else:
             self._directory.observer.woke(self.address, found.version)
-        self.snapshot = found
+        self.snapshot = self._told = found
         return found
 
-    # --- answering and waiting
+    # --- answering
 
     def _answer(self, envelope: Envelope, result: Reply | Exception) -> None:
         if not envelope.is_answered:
@@ -218,17 +216,3 @@ class Actor:
     def _answer_all(self, envelopes: list[Envelope], error: Exception) -> None:
         for envelope in envelopes:
             self._answer(envelope, error)
-
-    async def _pause(self) -> None:
-        self._task = trio.lowlevel.current_task()
-
-        def abort(_raise_cancel: Any) -> trio.lowlevel.Abort:
-            self._task = None
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        await trio.lowlevel.wait_task_rescheduled(abort)
-
-    def _resume(self) -> None:
-        task, self._task = self._task, None
-        if task is not None:
-            trio.lowlevel.reschedule(task)

@@ -15,7 +15,7 @@ from math import inf
 import trio
 
 from engine.directory import Directory
-from engine.errors import Refused
+from engine.errors import Busy, Overloaded, Refused, Unavailable
 from engine.messages import Address, AlarmDue
 
 
@@ -114,17 +114,24 @@ class Alarms:
 
     async def _ring(self, address: Address, at_ms: int, limiter: trio.CapacityLimiter) -> None:
         try:
-            await self._directory.ask(address, AlarmDue(at_ms=at_ms), by="alarm")
-            self._rung += 1
-        except Refused:
-            self._rung += 1  # the refusal cleared it
-        except Exception as error:
-            self._directory.observer.failed(address, "alarm", error)
-            await self._back_off(address, at_ms)
+            error = await self._ask(address, at_ms)
         finally:
-            self._ringing.discard(address)
             limiter.release_on_behalf_of(address)
-            self._look_again(address)
+        if error is not None:
+            self._directory.observer.failed(address, "alarm", error)
+            await self._back_off(address, at_ms, error)
+        self._ringing.discard(address)
+        self._look_again(address)
+
+    async def _ask(self, address: Address, at_ms: int) -> Exception | None:
+        try:
+            await self._directory.ask(address, AlarmDue(at_ms=at_ms), by="alarm")
+        except Refused:
+            pass  # the refusal cleared it
+        except Exception as error:
+            return error
+        self._rung += 1
+        return None
 
     def _look_again(self, address: Address) -> None:
         """A note that came while it rang may already be due."""
@@ -132,9 +139,11 @@ class Alarms:
             heapq.heappush(self._heap, (at_ms, address))
         self._changed.set()
 
-    async def _back_off(self, address: Address, at_ms: int) -> None:
-        failures = self._failures[address] = self._failures.get(address, 0) + 1
-        if failures >= self._limits.alarm_failures_max:
+    async def _back_off(self, address: Address, at_ms: int, error: Exception) -> None:
+        """Wait, longer each time. Only what is the actor's own fault is parked in the end."""
+        most = self._limits.alarm_failures_max
+        failures = self._failures[address] = min(self._failures.get(address, 0) + 1, most)
+        if failures == most and not isinstance(error, Overloaded | Busy | Unavailable):
             self._parked[address] = at_ms
             return
         await trio.sleep(self._limits.alarm_backoff_seconds * 2 ** (failures - 1))

@@ -8,16 +8,13 @@ the one that comes.
 
 from __future__ import annotations
 
-import hashlib
 import random
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from time import perf_counter
 from typing import Any
 
-import msgspec
 import trio
 
 from engine.actor import Actor
@@ -25,23 +22,13 @@ from engine.commits import commit
 from engine.documents import Documents
 from engine.effects import Append
 from engine.envelope import Envelope, Patience
-from engine.errors import EngineError, KeyReused, Overloaded, Unavailable, UnknownKind
+from engine.errors import EngineError, Overloaded, Unavailable, UnknownKind
 from engine.hub import Hub, Told
 from engine.kind import Kind
 from engine.limits import Limits
 from engine.messages import Address, Command, Fact, Reply, Snapshot, check_id
-from engine.ports import (
-    Clock,
-    Committed,
-    Entry,
-    Failed,
-    Kept,
-    Observer,
-    Silent,
-    Store,
-)
-
-FlightKey = tuple[str, str, str]
+from engine.once import Once
+from engine.ports import REDACTED, Clock, Committed, Entry, Failed, Observer, Silent, Store
 
 
 class Directory:
@@ -73,10 +60,10 @@ class Directory:
         self.note_alarm: Callable[[Address, int | None], None] = lambda _address, _at: None
         self.note_effects: Callable[[], None] = lambda: None
         self.documents = Documents(store, self.limits.document_cache_bytes_max)
-        self._patience = Patience(self.limits.ask_seconds_max)
+        self._patience = Patience()
+        self._once = Once(self)
         self._nursery = nursery
         self._awake: OrderedDict[Address, Actor] = OrderedDict()
-        self._in_flight: dict[FlightKey, Envelope] = {}
         self.is_closed = False
         self._quiet = trio.Event()
         self._counts = dict.fromkeys(("commands", "refused", "failed", "woken", "slept"), 0)
@@ -100,52 +87,12 @@ class Directory:
         """
         envelope = Envelope(command, by)
         if key is None:
-            self._deliver(address, envelope)
-            return await envelope.wait()
-        return await self._ask_once(address, envelope, principal, key)
+            self.deliver(address, envelope)
+            return await self.wait(envelope)
+        return await self._once.ask(address, envelope, principal, key)
 
-    async def _ask_once(
-        self, address: Address, envelope: Envelope, principal: str, key: str
-    ) -> Reply:
-        envelope.principal, envelope.key = principal, key
-        envelope.fingerprint = fingerprint(address, envelope.command)
-        flight: FlightKey = (address.project, principal, key)
-        first = self._in_flight.get(flight)
-        if first is not None:
-            if first.fingerprint != envelope.fingerprint:
-                raise KeyReused("this key came with another command")
-            return _again(await first.wait())
-        self._in_flight[flight] = envelope
-        envelope.when_answered = partial(self._land, flight)
-        try:
-            kept = await self.store.kept(*flight)
-            if kept is not None:
-                reply = await self._repeat(kept, envelope.fingerprint)
-                self.answered(address, envelope, reply)
-                envelope.answer(reply)
-            else:
-                self._deliver(address, envelope)
-        except BaseException as error:
-            envelope.answer(
-                error if isinstance(error, EngineError) else Unavailable("the asker left")
-            )
-            raise
-        return await envelope.wait()
-
-    def _land(self, flight: FlightKey) -> None:
-        self._in_flight.pop(flight, None)
-
-    async def _repeat(self, kept: Kept, expected: bytes) -> Reply:
-        if kept.fingerprint != expected:
-            raise KeyReused("this key came with another command")
-        state: Any = None
-        if kept.state is None:
-            state = (await self.peek(kept.address)).state
-        elif kept.state:
-            state = self.kind_of(kept.address).decode_state(kept.state)
-        return Reply(kept.address, kept.version, kept.generation, state, repeated=True)
-
-    def _deliver(self, address: Address, envelope: Envelope) -> None:
+    def deliver(self, address: Address, envelope: Envelope) -> None:
+        """Put a command into a mailbox, waking the actor. Plain."""
         if self.is_closed:
             raise Unavailable("the daemon is closing")
         actor = self._awake.get(address)
@@ -153,9 +100,14 @@ class Directory:
             actor = self._wake(address)
         else:
             self._awake.move_to_end(address)
-        actor.used_at = now = trio.current_time()
+        actor.used_at = trio.current_time()
         actor.deliver(envelope)
-        self._patience.note(envelope, now)
+
+    async def wait(self, envelope: Envelope) -> Reply:
+        """Wait for an answer; raises `Overloaded` after `ask_seconds_max`."""
+        until = trio.current_time() + self.limits.ask_seconds_max
+        self._patience.note(envelope, until)
+        return await envelope.wait(until)
 
     async def append(self, project: str, appends: Iterable[Append]) -> tuple[Any, ...]:
         """Commit rows that belong to no actor's state, without waking anybody; their answers."""
@@ -263,16 +215,25 @@ class Directory:
     ) -> None:
         """Publish one committed fact. Plain: called between commit and reply."""
         epoch = f"{self.store.epoch}.{after.generation}"
-        self.hub.publish(Told(kind, epoch, seq, fact, before, after))
+        try:
+            self.hub.publish(Told(kind, epoch, seq, fact, before, after))
+        except Exception as error:  # a listener that breaks holds up no reply and no actor
+            self.observer.failed(after.address, "listener", error)
 
-    async def tell_missed(self, kind: Kind[Any], before: Snapshot) -> None:
-        """Publish facts that were committed after `before` but never told."""
-        stored = await self.store.facts(before.address, before.version, self.limits.facts_page_max)
-        for one in stored:
-            fact = kind.fact(one)
-            after = kind.fold(before, [fact])
-            self.tell(kind, one.seq, fact, before, after)
-            before = after
+    async def tell_missed(self, kind: Kind[Any], told: Snapshot, found: Snapshot) -> None:
+        """Tell what was committed from `told` to `found` but never told: facts, alarm, effects."""
+        after, before, address = told.version, told, found.address
+        most = self.limits.facts_page_max
+        while after < found.version and (page := await self.store.facts(address, after, most)):
+            after = page[-1].version
+            for one in page:
+                if one.name != REDACTED and one.version <= found.version:
+                    fact = kind.fact(one)
+                    known, before = before, kind.fold(before, [fact])
+                    self.tell(kind, one.seq, fact, known, before)
+        if found.alarm_at_ms != told.alarm_at_ms:
+            self.note_alarm(address, found.alarm_at_ms)
+        self.note_effects()
 
     def answered(self, address: Address, envelope: Envelope, result: Reply | Exception) -> None:
         """Count and log one answer."""
@@ -291,13 +252,3 @@ class Directory:
         """Awake actors, commands waiting, and counters since the start."""
         waiting = sum(len(actor.mailbox) for actor in self._awake.values())
         return {"awake": len(self._awake), "waiting": waiting, **self._counts}
-
-
-def fingerprint(address: Address, command: Command) -> bytes:
-    """What a key stands for: address, command and body."""
-    body = msgspec.json.encode([list(address), command.wire_name(), command])
-    return hashlib.sha256(body).digest()
-
-
-def _again(reply: Reply) -> Reply:
-    return msgspec.structs.replace(reply, repeated=True, fact=None)

@@ -13,6 +13,9 @@ from typing import Any
 from engine.errors import EngineError
 from engine.ports import Store
 
+Decode = Callable[[bytes], Any]
+Key = tuple[str, str, Decode]
+
 
 class NoDocument(EngineError):
     """No document of that hash in the project."""
@@ -25,19 +28,17 @@ def _as_it_is(body: bytes) -> Any:
 
 
 class Documents:
-    """Decoded documents by (project, hash). `decode` may be given per call, by its own name."""
+    """Decoded documents by (project, hash, how). Hand in the same `decode` each time."""
 
     def __init__(self, store: Store, bytes_max: int) -> None:
         self._store = store
         self._bytes_max = bytes_max
         self._bytes = 0
-        self._kept: OrderedDict[tuple[str, str, str], tuple[Any, int]] = OrderedDict()
+        self._kept: OrderedDict[Key, tuple[Any, int]] = OrderedDict()
 
-    async def get(
-        self, project: str, hash_: str, decode: Callable[[bytes], Any] = _as_it_is
-    ) -> Any:
+    async def get(self, project: str, hash_: str, decode: Decode = _as_it_is) -> Any:
         """The document, decoded by `decode`; raises `NoDocument`."""
-        key = (project, hash_, decode.__qualname__)
+        key = (project, hash_, decode)
         found = self._kept.get(key)
         if found is not None:
             self._kept.move_to_end(key)
@@ -49,7 +50,7 @@ class Documents:
         self._put(key, value, len(body))
         return value
 
-    def _put(self, key: tuple[str, str, str], value: Any, size: int) -> None:
+    def _put(self, key: Key, value: Any, size: int) -> None:
         if key in self._kept:
             return
         self._kept[key] = (value, size)

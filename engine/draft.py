@@ -33,6 +33,7 @@ class Draft:
         self.facts: list[tuple[Fact, Snapshot, Snapshot]] = []
         self.results: list[tuple[Envelope, Reply | Exception, slice]] = []
         self.broken: BaseException | None = None
+        self.rang = False
         self._limits = limits
         self.effects: list[tuple[Address, int, Effect]] = []
         self._appends: list[Append] = []
@@ -54,15 +55,19 @@ class Draft:
             step = self.kind.decide(self.after, command, moment)
             self._refuse_taken(step, taken)
             self._refuse_too_much(step)
-        except EngineError as error:
+        except Exception as error:
             if isinstance(command, AlarmDue) and isinstance(error, Refused):
                 self._has_rung(command)
-            self._note(envelope, error)
-        except Exception as error:
-            self.broken = error
-            self._note(envelope, ActorFailed(f"{command.wire_name()} broke its actor"))
+            self.fail(envelope, error)
         else:
             self._accept(envelope, step, moment)
+
+    def fail(self, envelope: Envelope, error: Exception) -> None:
+        """Note an error as the answer. A rule that broke ends the draft."""
+        if not isinstance(error, EngineError):
+            self.broken = error
+            error = ActorFailed(f"{envelope.command.wire_name()} broke its actor")
+        self._note(envelope, error)
 
     def _has_rung(self, alarm: AlarmDue) -> None:
         """A refused alarm rings no more; the actor's next deadline does (engine spec 3)."""
@@ -106,9 +111,11 @@ class Draft:
         self._appends.extend(step.appends)
         self._claims.extend((address, claim) for claim in step.claims)
         self._documents.extend(step.documents)
-        self._reads.update((seen, snapshot.version) for seen, snapshot in moment.seen.items())
+        for seen, snapshot in moment.seen.items():  # the oldest version seen: a later one misses
+            self._reads.setdefault(seen, snapshot.version)
         self._erases |= step.erases
         self._privacy |= step.privacy
+        self.rang |= isinstance(envelope.command, AlarmDue)
         self._note(envelope, self._reply(fact), slice(first, len(self._appends)))
         if envelope.key is not None:
             self._kept.append(self._keep(envelope))
@@ -156,14 +163,18 @@ class Draft:
 
     def entry(self) -> Entry:
         """The entry for the store, fenced on what was seen."""
-        after = self.after
-        changed = after is not self.before
-        own = after.address
+        own = self.after.address
+        reads = {seen: version for seen, version in self._reads.items() if seen != own}
+        changes: tuple[Change, ...] = ()
+        if self.after is self.before:
+            reads[own] = self.before.version
+        else:
+            changes = (self._change(),)
         return Entry(
             project=own.project,
             at_ms=self._at_ms,
-            changes=(self._change(),) if changed else (),
-            reads=tuple(read for read in self._reads.items() if read[0] != own),
+            changes=changes,
+            reads=tuple(reads.items()),
             effects=tuple(self.effects),
             appends=tuple(self._appends),
             claims=tuple(self._claims),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from time import perf_counter
 from typing import Any
 
@@ -69,9 +70,9 @@ class Envelope:
         for task in waiting or ():
             trio.lowlevel.reschedule(task)
 
-    async def wait(self) -> Reply:
-        """Wait for the answer and return it, or raise it; `Overloaded` when it takes too long."""
-        if not self.is_answered:
+    async def wait(self, until: float = inf) -> Reply:
+        """Return the answer or raise it; `Overloaded` at trio's time `until`, if somebody wakes."""
+        while not self.is_answered and trio.current_time() < until:
             await self._park()
         if self.error is not None:
             raise self.error
@@ -97,16 +98,15 @@ class Envelope:
 class Patience:
     """Who has waited longest, and for whom it has been too long. Plain; one for all askers."""
 
-    def __init__(self, seconds_max: float) -> None:
-        self._seconds_max = seconds_max
+    def __init__(self) -> None:
         self._queue: deque[tuple[float, Envelope]] = deque()
 
-    def note(self, envelope: Envelope, now: float) -> None:
-        """Somebody begins to wait at trio's time `now`."""
+    def note(self, envelope: Envelope, until: float) -> None:
+        """Somebody waits until trio's time `until`, which is never earlier than the last one's."""
         queue = self._queue
         while queue and queue[0][1].is_answered:
             queue.popleft()
-        queue.append((now + self._seconds_max, envelope))
+        queue.append((until, envelope))
 
     def run_out(self, now: float) -> None:
         """Wake whoever has waited too long."""

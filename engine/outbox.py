@@ -20,6 +20,8 @@ from engine.messages import Address
 from engine.ports import Committed, Delivery, Entry, Settle
 
 WAITS_SECONDS = (10.0, 60.0, 600.0, 3_600.0, 21_600.0)
+SETTLE_AGAIN_SECONDS = 1.0
+"""Between attempts to write down what became of a delivery."""
 
 
 class Sender(Protocol):
@@ -88,7 +90,10 @@ class Outbox:
     async def _deliver(self, delivery: Delivery) -> None:
         try:
             settle = await self._attempt(delivery)
-            await self._settle(delivery, settle)
+            is_settled = await self._settle(delivery, settle)
+            while not is_settled:
+                await trio.sleep(SETTLE_AGAIN_SECONDS)
+                is_settled = await self._settle(delivery, settle)
         finally:
             self._under_way.discard(delivery.id)
             self.nudge()
@@ -125,8 +130,12 @@ class Outbox:
             error=error,
         )
 
-    async def _settle(self, delivery: Delivery, settle: Settle) -> None:
-        """Write down what became of it; unwritten it is simply tried again."""
+    async def _settle(self, delivery: Delivery, settle: Settle) -> bool:
+        """Write down what became of it; True if that is stored.
+
+        Until it is, the delivery stays under way: a disk that is full must not turn into the same
+        delivery sent again and again. After a crash it is sent once more, with the same id.
+        """
         entry = Entry(
             project=delivery.project, at_ms=self._directory.clock.now_ms(), settles=(settle,)
         )
@@ -134,9 +143,11 @@ class Outbox:
             outcome = await commit(self._directory.store, entry)
         except EngineError as error:
             self._directory.observer.failed(delivery.cause, "settle", error)
-            return
+            return False
         if not isinstance(outcome, Committed):
             self._directory.observer.failed(delivery.cause, "settle", RuntimeError(repr(outcome)))
+            return False
+        return True
 
     def statistics(self) -> Mapping[str, float]:
         """Deliveries under way, and counters since the start."""

@@ -88,7 +88,6 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One all-or-nothing part of a batch. `reads`: versions that must still hold, unwritten.
 
     `project` owns documents, claims, effects and appends; `at_ms` is the time of the decision.
-    `received` marks an outbox delivery (`outbox:<id>`) as carried out by this commit.
     """
 
     project: str

@@ -142,3 +142,9 @@ def keys_of(connection: sqlite3.Connection, project: str, limit: int) -> list[Cr
         (project, limit),
     )
     return [CredentialRow(*row) for row in rows]
+
+
+def projects_of(connection: sqlite3.Connection, limit: int) -> list[str]:
+    """Names of the projects that hold a key."""
+    rows = connection.execute("SELECT DISTINCT project FROM credential LIMIT ?", (limit,))
+    return [name for (name,) in rows]

@@ -10,9 +10,10 @@ import msgspec
 import toy
 import trio
 
-from engine.effects import Append, Claim, Document, Effect, Release
+from engine.effects import Effect
+from engine.errors import ClaimTaken
 from engine.messages import Address, Erased, Event, Fact
-from engine.ports import Change, Committed, Entry, Kept, Outcome, Settle, Store
+from engine.ports import Change, Committed, Entry, Kept, Outcome, Store
 from storage.store import Projected, Write
 
 NOW_MS = 1_800_000_000_000
@@ -118,6 +119,13 @@ async def stored(store: Store, *entries: Entry) -> list[Committed]:
     return [outcome for outcome in outcomes if isinstance(outcome, Committed)]
 
 
+async def until(condition: Any) -> None:
+    """Let others work until the condition holds."""
+    with trio.fail_after(5):
+        while not condition():
+            await trio.lowlevel.checkpoint()
+
+
 class DoorView:
     """The toy's lists: signs (appended) and openings (projected), one of which may be forbidden."""
 
@@ -147,6 +155,8 @@ class DoorView:
         """List every fact; an actor called `cursed` breaks the view."""
         if projected.address.id == "cursed":
             raise RuntimeError("the view is broken")
+        if projected.address.id == "twin":
+            raise ClaimTaken("twin", "key")
         connection.execute(
             "INSERT INTO opening VALUES (?, ?, ?)",
             (projected.address.id, projected.fact.name, (projected.state or b"").decode()),
@@ -166,9 +176,3 @@ class DoorView:
                WHERE number <= (SELECT max(number) - 10 FROM sign) LIMIT ?)""",
             (rows_max,),
         ).rowcount
-
-
-__all__ = [
-    "ALICE", "BOB", "NOW_MS", "Append", "Claim", "Document", "DoorView", "Odd", "Release",
-    "Settle", "change", "commit", "effect", "entry", "erasure", "kept", "opened", "stored",
-]

@@ -1,0 +1,58 @@
+"""What a decision sees beside the actor's own state.
+
+The moment hands a rule the time, chance, who asks, and what its kind says that it needs: committed
+states of other actors of the project (nobody is woken for it) and documents by their hash. What was
+seen is part of the fence: if it has changed until the commit, the decision is made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from engine.effects import Needs, no_needs
+from engine.envelope import Envelope
+from engine.errors import Overloaded
+from engine.kind import Kind
+from engine.machine import Moment
+from engine.messages import Address, Snapshot
+
+if TYPE_CHECKING:
+    from engine.directory import Directory
+
+NOTHING_SEEN: Mapping[Address, Snapshot] = {}
+NO_DOCUMENTS: Mapping[str, Any] = {}
+
+
+async def moment_for(
+    directory: Directory, kind: Kind[Any], own: Snapshot, envelope: Envelope, *, fresh: bool
+) -> Moment:
+    """The moment in which `own` decides the command. `fresh`: a fence was missed, read the store.
+
+    Raises `Overloaded` beyond `needs_max`, `NoDocument`, `UnknownKind`.
+    """
+    seen, documents = NOTHING_SEEN, NO_DOCUMENTS
+    if kind.needs is not no_needs:
+        state = kind.initial(own.address.id) if own.state is None else own.state
+        needs = kind.needs(state, envelope.command)
+        if needs.actors or needs.documents:
+            seen = await _actors(directory, own.address.project, needs, fresh=fresh)
+            documents = await _documents(directory, own.address.project, needs, kind)
+    now_ms = directory.clock.now_ms()
+    return Moment(now_ms, envelope.by, directory.new_id, directory.chance, seen, documents)
+
+
+async def _actors(
+    directory: Directory, project: str, needs: Needs, *, fresh: bool
+) -> dict[Address, Snapshot]:
+    if len(needs.actors) + len(needs.documents) > directory.limits.needs_max:
+        raise Overloaded("needs_max")
+    look = directory.read if fresh else directory.peek
+    addresses = [Address(project, needed.kind, needed.id) for needed in needs.actors]
+    return {address: await look(address) for address in addresses}
+
+
+async def _documents(
+    directory: Directory, project: str, needs: Needs, kind: Kind[Any]
+) -> dict[str, Any]:
+    return {hash_: await directory.document(kind, project, hash_) for hash_ in needs.documents}

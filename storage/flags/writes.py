@@ -1,0 +1,155 @@
+"""Rows that belong to no actor: assignments, activations, hits, counters, a visitor forgotten.
+
+Each writer takes the rows of a whole batch and runs few statements. Counters of one batch are
+added up before they are written. Rules: spec flags 10.2, 10.10; engine spec 1.6.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from storage.flags import tables
+
+Rows = Sequence[tuple[object, ...]]
+
+
+class AssignmentRow(NamedTuple):
+    """Keep this variation unless the subject keeps one of the group already."""
+
+    env: str
+    subject: str
+    grp: str
+    variation: str
+    activated: bool
+
+
+class CountRow(NamedTuple):
+    """Add `number` and `value` to a counter."""
+
+    env: str
+    day: str
+    metric: str
+    campaign: str = ""
+    grp: str = ""
+    variation: str = ""
+    name: str = ""
+    number: int = 1
+    value: float = 0.0
+
+
+class ActivationRow(NamedTuple):
+    """An exposure that arrived. `subjects`: whose kept variation of the group it sets."""
+
+    env: str
+    visitor: str
+    anonymous: str
+    campaign: str
+    grp: str
+    variation: str
+    qa: bool
+    done_at_ms: int
+    day: str
+    subjects: tuple[str, ...]
+
+
+class HitRow(NamedTuple):
+    """A hit that arrived; `fields` is its JSON, `counted` the counters it adds to."""
+
+    env: str
+    visitor: str
+    anonymous: str
+    type: str
+    fields: str
+    done_at_ms: int
+    counted: tuple[CountRow, ...]
+
+
+def keep_assignments(
+    connection: sqlite3.Connection, project: str, at_ms: int, rows: Rows
+) -> Sequence[tuple[str, bool]]:
+    """Write `AssignmentRow`s; each is answered by the variation that is kept, and activated."""
+    given = [AssignmentRow(*row) for row in rows]  # type: ignore[arg-type]
+    tables.KEEP_FIRST.run(connection, [(project, *row, at_ms) for row in given])
+    asked = list(dict.fromkeys(row[:3] for row in given))
+    found = {
+        (env, subject, grp): (str(variation), bool(activated))
+        for env, subject, grp, variation, activated in tables.WINNERS.ask(connection, asked)
+    }
+    return [found[row[:3]] for row in given]
+
+
+def write_activations(
+    connection: sqlite3.Connection, project: str, at_ms: int, rows: Rows
+) -> Sequence[None]:
+    """Write `ActivationRow`s, set the kept variations, and count the exposures."""
+    given = [ActivationRow(*row) for row in rows]  # type: ignore[arg-type]
+    tables.ACTIVATIONS.run(connection, [(project, *row[:8], at_ms) for row in given])
+    tables.KEEP_LAST.run(
+        connection,
+        [
+            (project, row.env, subject, row.grp, row.variation, 1, at_ms)
+            for row in given
+            for subject in row.subjects
+        ],
+    )
+    _count(
+        connection,
+        project,
+        (
+            CountRow(row.env, row.day, "EXPOSURE", row.campaign, row.grp, row.variation)
+            for row in given
+        ),
+    )
+    return [None] * len(given)
+
+
+def write_hits(
+    connection: sqlite3.Connection, project: str, at_ms: int, rows: Rows
+) -> Sequence[None]:
+    """Write `HitRow`s and count them."""
+    given = [HitRow(*row) for row in rows]  # type: ignore[arg-type]
+    tables.HITS.run(connection, [(project, *row[:6], at_ms) for row in given])
+    _count(connection, project, (each for row in given for each in row.counted))
+    return [None] * len(given)
+
+
+def add_counts(
+    connection: sqlite3.Connection, project: str, at_ms: int, rows: Rows
+) -> Sequence[None]:
+    """Add `CountRow`s."""
+    _count(connection, project, (CountRow(*row) for row in rows))  # type: ignore[arg-type]
+    return [None] * len(rows)
+
+
+def forget_visitors(
+    connection: sqlite3.Connection, project: str, at_ms: int, rows: Rows
+) -> Sequence[dict[str, int]]:
+    """Forget visitors, (env, visitor id) each; answered by rows deleted by list."""
+    return [forget(connection, str(env), str(visitor)) for env, visitor in rows]
+
+
+def forget(connection: sqlite3.Connection, env: str, visitor: str) -> dict[str, int]:
+    """Delete what names a visitor; counters name nobody and stay (spec flags 10.5)."""
+    kept = connection.execute(
+        "DELETE FROM flag_assignment WHERE env = ? AND subject = ?", (env, visitor)
+    ).rowcount
+    counts = {"flag_assignment": kept}
+    for table in ("flag_activation", "flag_hit"):
+        counts[table] = sum(
+            connection.execute(f"DELETE FROM {table} WHERE {condition}", (env, visitor)).rowcount
+            for condition in (
+                "env = ? AND visitor = ?",
+                "env = ? AND anonymous = ? AND anonymous <> ''",
+            )
+        )
+    return {name: count for name, count in counts.items() if count}
+
+
+def _count(connection: sqlite3.Connection, project: str, counted: Iterable[CountRow]) -> None:
+    sums: dict[tuple[str, ...], tuple[int, float]] = {}
+    for row in counted:
+        number, value = sums.get(row[:7], (0, 0.0))
+        sums[row[:7]] = (number + row.number, value + row.value)
+    tables.COUNTS.run(connection, [(project, *key, *total) for key, total in sums.items()])
