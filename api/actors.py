@@ -14,7 +14,8 @@ from api.http import Answer, Call, Problem, Route, answer
 from api.presenting import encode_state, present_actor
 from api.times import rfc3339
 from engine.kind import Kind
-from engine.messages import Address, check_id
+from engine.messages import Address, Stored, check_id
+from engine.ports import REDACTED
 
 
 class ActorLine(msgspec.Struct, frozen=True):
@@ -127,9 +128,8 @@ async def list_facts(call: Call) -> Answer:
     return answer(FactPage(epoch, shown, following))
 
 
-def _shown(kind: Kind[Any], stored: Any) -> Any:
-    fact = kind.fact(stored)
-    return kind.present_events(fact.events) if fact.events else None
+def _shown(kind: Kind[Any], stored: Stored) -> Any:
+    return None if stored.name == REDACTED else kind.present_events(kind.fact(stored).events)
 
 
 async def command_actor(call: Call) -> Answer:

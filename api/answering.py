@@ -7,6 +7,7 @@ front uses it for hot routes, Quart's views use it for the others.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from contextlib import aclosing
 from time import perf_counter
 from typing import Any
 
@@ -56,13 +57,16 @@ async def respond(call: Call) -> Answer:
     try:
         if route.access != "open":
             admit(call)
-        return await route.handler(call)
+        made = await route.handler(call)
     except Exception as error:
         problem = problem_of(error)
         if problem.status == 500:
             where = Address("", "route", route.path)
             call.house.log.failed(where, f"{route.method} {route.path}", error)
-        return route.present(problem, call)
+        made = route.present(problem, call)
+    if not route.cors and "origin" in call.headers and call.house.origins is not None:
+        return await call.house.origins.stamp(call, made)
+    return made
 
 
 def admit(call: Call) -> None:
@@ -109,9 +113,9 @@ async def send_answer(answer: Answer, receive: Receive, send: Send) -> None:
         return
     headers.append((b"content-type", answer.content_type.encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    async with trio.open_nursery() as nursery:
+    async with aclosing(answer.stream) as stream, trio.open_nursery() as nursery:
         nursery.start_soon(_watch_for_leaving, receive, nursery.cancel_scope)
-        async for chunk in answer.stream:
+        async for chunk in stream:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         nursery.cancel_scope.cancel()

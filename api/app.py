@@ -17,11 +17,22 @@ import quart
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 
-from api.answering import Receive, Scope, Send, TooBig, note_request, respond, serve_hot
+from api.answering import (
+    Receive,
+    Scope,
+    Send,
+    TooBig,
+    note_request,
+    respond,
+    send_answer,
+    serve_hot,
+)
+from api.cors import Origins, asked_by
 from api.hosts import Hosts
 from api.house import House
 from api.http import Answer, Call, Problem, Route, present_problem
 from api.live import live_app
+from api.proxies import Proxies
 
 EVERY_METHOD = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 BODY_BYTES_MAX = 64_000_000
@@ -34,17 +45,22 @@ def build(house: House, routes: Iterable[Route]) -> App:
     hosts = Hosts(house.domains, house.settings.hosts)
     hot = HotRoutes(route for route in table if route.hot)
     rest = _quart(house, table)
+    proxies = Proxies(house.settings.trusted_proxies)
+    house.origins = origins = Origins(house)
 
     async def front(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await rest(scope, receive, send)  # type: ignore[arg-type]
             return
-        raw = hosts.place(scope)
-        scope["path"] = raw
+        proxies.unwrap(scope)
+        scope["path"] = raw = hosts.place(scope)
         if scope["type"] == "websocket":
             await live_app(house, scope, receive, send)
             return
         found = hot.find(scope["method"], raw)
+        if found is None and scope["method"] == "OPTIONS" and (origin := asked_by(scope)):
+            await send_answer(await origins.preflight(origin), receive, send)
+            return
         if found is None:
             await rest(scope, receive, send)  # type: ignore[arg-type]
             return

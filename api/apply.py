@@ -15,7 +15,7 @@ import msgspec
 
 from actors.projects import Declare, Key, Live
 from api.auth import ADMIN, hash_key
-from api.domains import Item
+from api.domain import Item
 from api.house import House
 from api.http import Problem
 from engine.errors import ClaimTaken, Refused

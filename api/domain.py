@@ -1,4 +1,4 @@
-"""The table of contents: one line per domain.
+"""A domain, as its door shows it.
 
 A domain is one noun in four rooms. Here it shows its door: the kinds of its actors, the view with
 its lists, its routes, its host names, and who may listen to or command which of its actors.
@@ -62,5 +62,3 @@ class Domain:
     files: tuple[str, ...] = ()
     present: Callable[[Problem, Any], Answer] = present_problem
 
-
-DOMAINS: tuple[Domain, ...] = ()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from api.domains import Domain
+from api.domain import Domain
 
 EVERYWHERE = ("/healthz", "/readyz", "/v1/tickets", "/v1/live")
 

@@ -12,8 +12,9 @@ from typing import Any
 from actors.projects import Live
 from api.auth import Principal
 from api.config import Settings
+from api.cors import Origins
 from api.credentials import Credentials
-from api.domains import Domain
+from api.domain import Domain
 from api.observer import Log
 from engine.directory import Directory
 from engine.hub import Hub
@@ -37,6 +38,8 @@ class House:
     domains: tuple[Domain, ...]
     shelves: Mapping[str, Any] = field(default_factory=dict)
     """A door's own long-lived things (compiled files, queries, limiters), by the door's name."""
+    origins: Origins | None = None
+    """Web pages that may call our own routes; there once the front is built."""
     is_ready: bool = False
     is_draining: bool = False
 

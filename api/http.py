@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -104,6 +104,18 @@ def problem_of(error: Exception) -> Problem:
     return Problem(status, error.code, str(error), extra=extra, headers=headers)
 
 
+class Chunks(Protocol):
+    """A body that goes on; closed when the listener leaves."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Its chunks, as they come."""
+        ...
+
+    async def aclose(self) -> None:
+        """Nobody listens any more."""
+        ...
+
+
 class Answer(msgspec.Struct, frozen=True):
     """A finished response. `stream`, where given, is sent instead of `body`, with no time limit."""
 
@@ -111,16 +123,14 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes = b""
     content_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
-    stream: AsyncIterator[bytes] | None = None
+    stream: Chunks | None = None
 
 
 NO_CONTENT = Answer(204)
 encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
-def answer(
-    value: object, status: int = 200, headers: tuple[tuple[str, str], ...] = ()
-) -> Answer:
+def answer(value: object, status: int = 200, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
     """A JSON answer, of exactly `application/json`."""
     return Answer(status, encode(value), JSON, headers)
 

@@ -62,7 +62,7 @@ async def put_project(call: Call) -> Answer:
 async def list_keys(call: Call) -> Answer:
     """The project's keys, without their secrets."""
     project = call.who.project
-    rows = await call.house.readers.soon(lambda connection: keys_of(connection, project, KEYS_MAX))
+    rows = await call.house.tables.read(lambda connection: keys_of(connection, project, KEYS_MAX))
     return answer([_shown(row) for row in rows])
 
 
@@ -86,7 +86,7 @@ async def create_key(call: Call) -> Answer:
 async def revoke_key(call: Call) -> Answer:
     """Revoke a key by its id; its sockets close."""
     project, key_id = call.who.project, call.parts["key_id"]
-    rows = await call.house.readers.soon(lambda connection: keys_of(connection, project, KEYS_MAX))
+    rows = await call.house.tables.read(lambda connection: keys_of(connection, project, KEYS_MAX))
     found = [row for row in rows if row.hash[:KEY_ID_DIGITS] == key_id]
     if not found:
         raise Problem(404, "no_key", "there is no such key")

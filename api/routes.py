@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from api import actors, asyncapi, docs, health, live, machines, openapi, projects, scrape
-from api.domains import Domain
+from api.domain import Domain
 from api.http import Answer, Call, Problem, Route, answer
 
 STATIC = Path(__file__).parent / "static"

@@ -33,25 +33,8 @@ async def call(
 ) -> Got:
     """Send one request; `body` is bytes, or a value sent as JSON."""
     sent = body if isinstance(body, bytes) else msgspec.json.encode(body)
-    raw_path, _, query = target.partition("?")
-    fields = [(b"host", host.encode())]
-    fields += [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
-    fields.append((b"content-length", str(len(sent)).encode()))
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": raw_path,
-        "raw_path": raw_path.encode(),
-        "query_string": query.encode(),
-        "root_path": "",
-        "headers": fields,
-        "client": (client, 40_000),
-        "server": ("127.0.0.1", 80),
-        "extensions": {},
-    }
+    scope = _scope(method, target, {"host": host, **(headers or {})}, client)
+    scope["headers"].append((b"content-length", str(len(sent)).encode()))
     messages = [{"type": "http.request", "body": sent, "more_body": False}]
     got: list[Any] = []
 
@@ -71,3 +54,22 @@ async def call(
         {name.decode().lower(): value.decode() for name, value in start["headers"]},
         body_bytes,
     )
+
+
+def _scope(method: str, target: str, headers: Mapping[str, str], client: str) -> dict[str, Any]:
+    raw_path, _, query = target.partition("?")
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": raw_path,
+        "raw_path": raw_path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+        "client": (client, 40_000),
+        "server": ("127.0.0.1", 80),
+        "extensions": {},
+    }

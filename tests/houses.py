@@ -15,7 +15,8 @@ from api import routes
 from api.apply import declare
 from api.config import Settings
 from api.daemon import open_house
-from api.domains import DOMAINS, Domain
+from api.domain import Domain
+from api.domains import DOMAINS
 from api.house import House
 from api.metrics import Metrics
 from api.observer import Log

@@ -7,9 +7,10 @@ import pytest
 import toy
 from houses import OPERATOR_KEY, TOY, open_caller
 
-from api.domains import Domain
+from api.domain import Domain
 from api.hosts import Hosts, bare
 from api.http import Answer, Call, Problem, Route, answer
+from api.proxies import Proxies
 
 
 async def echo(call: Call) -> Answer:
@@ -176,3 +177,42 @@ def test_hosts_are_bare():
 def test_the_toy_domain_has_no_word_in_the_house():
     """The toy is a domain like any other."""
     assert TOY.kinds == (toy.DOOR, toy.SPARSE_DOOR)
+
+
+async def test_pages_of_a_projects_origins_may_call_our_routes(admin):
+    """A preflight and the answer name the origin only if the project does."""
+    page = {"origin": "https://stage.example", "access-control-request-method": "GET"}
+    assert (await admin("OPTIONS", "/v1/actors", headers=page)).status == 403
+    live = {"live": {"origins": ["https://stage.example"]}}
+    assert (await admin("PUT", "/v1/projects/demo", live)).status == 200
+    asked = await admin("OPTIONS", "/v1/actors", headers=page)
+    assert asked.status == 204
+    assert asked.headers["access-control-allow-origin"] == "https://stage.example"
+    got = await admin("GET", "/v1/keys", headers={"origin": "https://stage.example"})
+    assert got.headers["access-control-allow-origin"] == "https://stage.example"
+    other = await admin("GET", "/v1/keys", headers={"origin": "https://elsewhere.example"})
+    assert "access-control-allow-origin" not in other.headers
+
+
+def test_only_trusted_proxies_are_believed():
+    """From the right, the first address that is no trusted proxy's is the caller."""
+    proxies = Proxies(("10.0.0.0/8", "::1"))
+
+    def caller(peer: str, forwarded: str) -> tuple[str, str]:
+        scope = {
+            "type": "http",
+            "scheme": "http",
+            "client": (peer, 1),
+            "headers": [
+                (b"x-forwarded-for", forwarded.encode()),
+                (b"x-forwarded-proto", b"https"),
+            ],
+        }
+        proxies.unwrap(scope)
+        return scope["client"][0], scope["scheme"]
+
+    assert caller("10.1.1.1", "1.1.1.1, 2.2.2.2, 10.9.9.9") == ("2.2.2.2", "https")
+    assert caller("::1", "2001:db8::1") == ("2001:db8::1", "https")
+    assert caller("3.3.3.3", "1.1.1.1") == ("3.3.3.3", "http")
+    assert caller("10.1.1.1", "nonsense") == ("10.1.1.1", "https")
+    assert caller("10.1.1.1", "") == ("10.1.1.1", "https")

@@ -1,0 +1,8 @@
+"""The table of contents: one line per domain."""
+
+from __future__ import annotations
+
+from api.domain import Domain
+from api.flags.door import DOMAIN as FLAGS
+
+DOMAINS: tuple[Domain, ...] = (FLAGS,)
