@@ -77,14 +77,30 @@ def _address(call: Call) -> tuple[Kind[Any], Address]:
 
 
 async def list_actors(call: Call) -> Answer:
-    """A page of a kind's actors."""
-    kind = _kind(call, call.query_one("kind"))
-    most = call.house.settings.limits.actors_page_max
-    limit = max(1, call.query_int("limit", 100, most))
-    phase, after = call.query_one("phase"), call.query_one("after")
-    project = call.who.project
+    """A page of actors: of one kind, or of all kinds in order of their names.
+
+    The cursor of one kind is an id; over all kinds it is `KIND/ID`.
+    """
+    limits = call.house.settings.limits
+    limit = max(1, call.query_int("limit", 100, limits.actors_page_max))
+    name, after = call.query_one("kind"), call.query_one("after")
+    if name:
+        listed = await _page(call, _kind(call, name), after, limit)
+        return answer(ActorPage(listed, listed[-1].id if len(listed) == limit else None))
+    first, _, after = after.partition("/")
+    found: list[ActorLine] = []
+    for kind in sorted(call.house.directory.kinds):
+        if kind >= first and len(found) < limit:
+            since = after if kind == first else ""
+            found += await _page(call, _kind(call, kind), since, limit - len(found))
+    following = f"{found[-1].kind}/{found[-1].id}" if len(found) == limit else None
+    return answer(ActorPage(found, following))
+
+
+async def _page(call: Call, kind: Kind[Any], after: str, limit: int) -> list[ActorLine]:
+    phase, project = call.query_one("phase"), call.who.project
     listed = await call.house.store.actors(project, kind.name, phase, after, limit)
-    lines = [
+    return [
         ActorLine(
             kind.name,
             one.address.id,
@@ -94,7 +110,6 @@ async def list_actors(call: Call) -> Answer:
         )
         for one in listed
     ]
-    return answer(ActorPage(lines, lines[-1].id if len(lines) == limit else None))
 
 
 async def show_actor(call: Call) -> Answer:

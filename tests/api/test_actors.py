@@ -94,6 +94,19 @@ async def test_lists_page_with_a_cursor(admin):
     assert [one["id"] for one in locked["actors"]] == ["d0"]
 
 
+async def test_lists_go_over_all_kinds(admin):
+    """Without a kind all of them are listed, by kind and id, with a cursor over both."""
+    await admin("POST", "/v1/actors/door/b/open", {"code": "1234"})
+    await admin("POST", "/v1/actors/sparse_door/a/open", {"code": "1234"})
+    seen, after = [], ""
+    while after is not None:
+        page = (await admin("GET", f"/v1/actors?limit=1&after={after}")).json()
+        seen += [(one["kind"], one["id"]) for one in page["actors"]]
+        after = page["next"]
+    assert seen == [("door", "b"), ("project", "demo"), ("sparse_door", "a")]
+    assert (await admin("GET", "/v1/actors?kind=none")).status == 404
+
+
 async def test_facts_page_by_position(admin):
     """History comes in order of version, after a position of this epoch."""
     for code in "abc":
