@@ -99,7 +99,9 @@ class Credentials:
 
     def _read(self, hash_: str) -> Principal | None:
         if self._operator_hash and hmac.compare_digest(hash_, self._operator_hash):
-            return Principal("", "", OPERATOR, label="operator", key_id=hash_[:KEY_ID_DIGITS], hash=hash_)
+            return Principal(
+                "", "", OPERATOR, label="operator", key_id=hash_[:KEY_ID_DIGITS], hash=hash_
+            )
         row = self._find(hash_)
         if row is None:
             return None
