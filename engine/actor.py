@@ -120,8 +120,8 @@ class Actor:
                     return None
                 case Taken(space=space, key=key):  # a list's claim, which no rule can look at
                     return self._answer_all(batch, ClaimTaken(space, key))
-                case Failed(error=error, everything=everything):
-                    return await self._fail(batch, error, everything)
+                case failed:
+                    return await self._fail(batch, failed.error, failed.everything)
         return self._answer_all(batch, Busy(f"{self.address} is busy"))
 
     async def _decide(self, batch: list[Envelope], taken: Claims, *, fresh: bool) -> Draft:

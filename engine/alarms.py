@@ -16,7 +16,7 @@ import trio
 
 from engine.directory import Directory
 from engine.errors import Busy, Overloaded, Refused, Unavailable
-from engine.messages import Address, AlarmDue
+from engine.messages import NOBODY, Address, AlarmDue
 
 
 class Alarms:
@@ -70,7 +70,7 @@ class Alarms:
             limiter = trio.CapacityLimiter(self._limits.alarms_running_max)
             while True:
                 self._changed = trio.Event()
-                if not self._held:
+                if not self._held or self._horizon == -inf:
                     await self._load()
                 for address, at_ms in self._take_due():
                     await limiter.acquire_on_behalf_of(address)
@@ -82,7 +82,13 @@ class Alarms:
         skip = len(self._ringing) + len(self._parked)
         most = self._limits.alarms_held_max + skip
         self._horizon = inf  # what is committed while we read is noted; the store knows the rest
-        found = await self._directory.store.alarms(most)
+        try:
+            found = await self._directory.store.alarms(most)
+        except Exception as error:  # a store that cannot be read now is asked again
+            self._horizon = -inf
+            self._directory.observer.failed(NOBODY, "alarms", error)
+            await trio.sleep(self._limits.alarm_backoff_seconds)
+            return
         for address, at_ms in found:
             if address not in self._ringing and address not in self._parked:
                 self._held.setdefault(address, at_ms)

@@ -12,6 +12,7 @@ import random
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from time import perf_counter
 from typing import Any
 
@@ -158,11 +159,17 @@ class Directory:
         return actor
 
     def _make_room(self) -> None:
-        excess = len(self._awake) + 1 - self.limits.awake_actors_max
-        if excess > 0:
-            idle = (actor for actor in list(self._awake.values()) if actor.is_idle)
-            for actor, _ in zip(idle, range(excess + self.limits.awake_actors_max // 16)):  # noqa: B905
-                self._put_to_sleep(actor)
+        limits = self.limits
+        wanted = len(self._awake) + 1 - limits.awake_actors_max
+        if wanted > 0:
+            wanted += limits.awake_actors_max // 16
+            for actor in list(islice(self._awake.values(), limits.crowd_look_max)):
+                if wanted > 0 and actor.is_idle:
+                    self._put_to_sleep(actor)
+                    wanted -= 1
+                elif not actor.is_idle:  # at work: the next look starts behind it
+                    actor.used_at = trio.current_time()
+                    self._awake.move_to_end(actor.address)
         if len(self._awake) >= self.limits.awake_actors_hard_max:
             raise Overloaded("awake_actors_hard_max")
 

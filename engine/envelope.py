@@ -82,14 +82,11 @@ class Envelope:
 
     async def _park(self) -> None:
         task = trio.lowlevel.current_task()
-        if self._waiting is None:
-            self._waiting = [task]
-        else:
-            self._waiting.append(task)
+        waiting = self._waiting = self._waiting or []
+        waiting.append(task)
 
         def abort(_raise_cancel: Any) -> trio.lowlevel.Abort:
-            if self._waiting is not None:
-                self._waiting.remove(task)
+            waiting.remove(task)
             return trio.lowlevel.Abort.SUCCEEDED
 
         await trio.lowlevel.wait_task_rescheduled(abort)

@@ -21,6 +21,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Actors awake at once; the least recently used sleeps first: memory stays small."""
     awake_actors_hard_max: int = 32_000
     """Actors awake although all are working; beyond it an ask is refused as overloaded."""
+    crowd_look_max: int = 256
+    """Actors looked at to make room for one more: waking stays cheap when everybody is busy."""
     idle_seconds_max: float = 30.0
     """An actor without work for this long is put to sleep."""
     ask_seconds_max: float = 5.0

@@ -37,6 +37,10 @@ class Address(NamedTuple):
         return f"{self.kind}/{self.id}"
 
 
+NOBODY = Address("", "", "")
+"""For reports about the engine itself."""
+
+
 def check_id(text: str, bytes_max: int) -> str:
     """Return `text` if it may be an actor's id; raise `BadAddress` otherwise."""
     size = len(text.encode("utf-8", "replace"))

@@ -16,7 +16,7 @@ import trio
 from engine.commits import commit
 from engine.directory import Directory
 from engine.errors import EngineError, Refused
-from engine.messages import Address
+from engine.messages import NOBODY, Address
 from engine.ports import Committed, Delivery, Entry, Settle
 
 WAITS_SECONDS = (10.0, 60.0, 600.0, 3_600.0, 21_600.0)
@@ -61,9 +61,12 @@ class Outbox:
         async with trio.open_nursery() as nursery:
             while True:
                 self._nudged = trio.Event()
-                started = await self._start_due(nursery)
-                if not started:
-                    await self._wait()
+                try:
+                    if not await self._start_due(nursery):
+                        await self._wait()
+                except Exception as error:  # a store that cannot be read now is asked again
+                    self._directory.observer.failed(NOBODY, "outbox", error)
+                    await trio.sleep(self._limits.alarm_backoff_seconds)
 
     async def _start_due(self, nursery: trio.Nursery) -> int:
         free = self._limits.outbox_running_max - len(self._under_way)

@@ -6,37 +6,27 @@ import pytest
 import trio
 from stage import KINDS, PROJECT, START_MS, door, open_stage, outcome_of
 from toy import (
-    DOOR,
     SPARSE_DOOR,
     Break,
     Chime,
-    Copy,
-    Door,
     Hang,
     Jam,
     Name,
     Open,
-    Phase,
     SetCode,
     Shut,
 )
 
-from engine.effects import Append, Needs
 from engine.envelope import Envelope
 from engine.errors import (
     ActorFailed,
-    Busy,
     ClaimTaken,
     KeyReused,
-    Overloaded,
     Refused,
     Unavailable,
 )
-from engine.kind import Kind
-from engine.limits import Limits
-from engine.machine import Machine, Row
 from engine.messages import Address, Erase, Reply
-from engine.ports import Failed
+from engine.ports import Failed, Taken
 
 
 def codes(count: int) -> list[SetCode]:
@@ -188,140 +178,6 @@ async def test_a_listener_that_breaks_is_nobody_elses_trouble(autojump_clock):
         assert stage.notes.broken == ["listener", "listener"]
 
 
-# --- seeing others
-
-
-async def test_a_decision_sees_the_committed_state_of_another(autojump_clock):
-    """Needs are looked up without waking anybody, and versions read are part of the fence."""
-    async with open_stage() as stage:
-        await stage.ask(SetCode(code="77"), door("back"))
-        stage.directory.put_idle_to_sleep(trio.current_time() + 1_000)
-        assert (await stage.ask(Copy(other="back"))).state.code == "77"
-        assert stage.store.submitted[-1].reads == ((door("back"), 1),)
-        assert stage.notes.awoken.count(door("back")) == 1
-
-
-@pytest.mark.parametrize("other", ["back", "front"])
-async def test_whoever_commits_first_makes_us_decide_again(autojump_clock, other):
-    """Somebody else's commit, on what was read or on our own state, is seen by the second look."""
-    async with open_stage() as stage:
-        for name in ("front", "back"):
-            await stage.ask(SetCode(code="1"), door(name))
-        ear = stage.listen()
-        stage.store.meddle.append(lambda: stage.foreign(DOOR, door(other), SetCode(code="2")))
-        await stage.ask(Copy(other="back"))
-        wanted = {"back": ["2"], "front": ["2", "1"]}[other]
-        assert [told.fact.events[0].code for told in ear.heard] == wanted
-
-
-async def test_six_misses_are_busy(autojump_clock):
-    """Five decisions are made again; then the caller is told to come back."""
-    async with open_stage() as stage:
-        await stage.ask(SetCode(code="x"))
-        for number in range(5):
-            stage.store.meddle.append(
-                lambda code=str(number): stage.foreign(DOOR, door(), SetCode(code=code))
-            )
-        assert (await stage.ask(SetCode(code="y"))).version == 7
-        for number in range(6):
-            stage.store.meddle.append(
-                lambda code=str(number): stage.foreign(DOOR, door(), SetCode(code=code))
-            )
-        with pytest.raises(Busy):
-            await stage.ask(SetCode(code="z"))
-        assert (await stage.ask(SetCode(code="z"))).version == 14
-
-
-async def test_much_that_was_missed_is_told_page_by_page(autojump_clock):
-    """However many facts somebody else committed, every one is published in order."""
-    async with open_stage(Limits(facts_page_max=3)) as stage:
-        await stage.ask(SetCode(code="x"))
-        ear = stage.listen()
-        for number in range(8):
-            foreign = stage.foreign(DOOR, door(), SetCode(code=str(number)))
-            stage.store.shelf.apply([foreign], 0)
-        await stage.ask(SetCode(code="y"))
-        assert ear.versions == list(range(2, 11))
-
-
-async def test_facts_that_privacy_took_are_passed_over(autojump_clock):
-    """An erasure by somebody else is told although the facts before it cannot be read any more."""
-    async with open_stage() as stage:
-        await stage.ask(SetCode(code="x"))
-        ear = stage.listen()
-        for command in (SetCode(code="a"), Erase(privacy=True)):
-            stage.store.shelf.apply([stage.foreign(DOOR, door(), command)], 0)
-        assert (await stage.ask(SetCode(code="y"))).version == 4
-        assert ear.versions == [3, 4]
-
-
-async def test_too_many_needs_cost_one_command(autojump_clock):
-    """The limit has a name, and the command beside it is served."""
-    async with open_stage(Limits(needs_max=0)) as stage:
-        answers = await stage.deliver(Copy(other="back"), SetCode(code="1"))
-        assert isinstance(answers[0], Overloaded)
-        assert (answers[0].limit, versions(answers)) == ("needs_max", [-1, 1])
-
-
-def needy(needs: Needs) -> Kind[Door]:
-    """A door whose every command needs these."""
-    return _kind("needy", lambda _door, _command: needs)
-
-
-def _kind(name: str, needs: object, rows: tuple[Row, ...] = ()) -> Kind[Door]:
-    table = rows or (Row(Phase.LOCKED, SetCode, Phase.LOCKED, _seen),)
-    machine: Machine[Door] = Machine("lock", (Phase.LOCKED,), table)
-    return Kind(
-        name=name,
-        state=Door,
-        initial=lambda _id: Door(),
-        machines=(machine,),
-        evolve=DOOR.evolve,
-        events=DOOR.events,
-        needs=needs,  # type: ignore[arg-type]
-        decode_document=bytes.decode,
-    )
-
-
-def _seen(_door: Door, command: SetCode, moment: object) -> object:
-    yield from DOOR.machines[0].rows[3].then(_door, command, moment)  # type: ignore[arg-type]
-    yield Append("seen", tuple(moment.documents.values()))  # type: ignore[attr-defined]
-
-
-async def test_a_document_is_decoded_for_the_decision(autojump_clock):
-    """Documents come decoded as the kind says; one that is not there fails that command only."""
-    async with open_stage() as stage:
-        reply = await stage.ask(Hang(text="mind the gap"))
-        sign = reply.state.sign
-    kinds = (needy(Needs(documents=(sign,))),)
-    address = Address(PROJECT, "needy", "1")
-    async with open_stage(kinds=kinds, shelf=stage.store.shelf) as again:
-        await again.ask(SetCode(code="1"), address)
-        assert again.store.shelf.lists["seen"][0][2] == ("mind the gap",)
-        again.store.shelf.documents.clear()
-        again.directory.documents._kept.clear()
-        answers = await again.deliver(SetCode(code="2"), address=address)
-        assert answers[0].code == "no_document"  # type: ignore[union-attr]
-
-
-def _flood(_door: Door, command: SetCode, _moment: object) -> object:
-    for _ in range(int(command.code)):
-        yield Append("flood", ())
-
-
-async def test_a_rule_that_yields_too_much_is_refused_whole(autojump_clock):
-    """Events, effects and appends of one command have a bound with a name."""
-    row = Row(Phase.LOCKED, SetCode, Phase.LOCKED, _flood)  # type: ignore[arg-type]
-    kinds = (_kind("flood", DOOR.needs, (row,)),)
-    async with open_stage(Limits(yields_max=3), kinds=kinds) as stage:
-        address = Address(PROJECT, "flood", "1")
-        reply = await stage.ask(SetCode(code="3"), address)
-        assert (reply.rows, reply.fact, reply.version) == ((1, 2, 3), None, 0)
-        with pytest.raises(Overloaded, match="yields_max"):
-            await stage.ask(SetCode(code="4"), address)
-        assert len(stage.store.shelf.lists["flood"]) == 3
-
-
 # --- claims, appends, erasing
 
 
@@ -357,6 +213,15 @@ async def test_an_entry_the_store_rejects_is_tried_command_by_command(autojump_c
         assert [type(one) for one in answers] == [KeyReused, Reply, Reply]
         stage.store.twists.append(Failed(ValueError("no")))
         assert [type(one) for one in await stage.deliver(SetCode(code="z"))] == [ActorFailed]
+
+
+async def test_a_claim_that_no_rule_knows_fails_only_its_command(autojump_clock):
+    """A list of the store may hold a claim of its own: taken again, it is the command's answer."""
+    async with open_stage() as stage:
+        taken = Taken("list", "row")
+        stage.store.twists.extend([taken, taken, taken, taken])
+        answers = await stage.deliver(*codes(2))
+        assert [type(one) for one in answers] == [ClaimTaken, Reply]
 
 
 async def test_appended_rows_are_answered_with_their_command(autojump_clock):
@@ -400,7 +265,7 @@ async def test_a_sparse_kind_wakes_from_row_and_tail(autojump_clock):
         for command in codes(11):
             last = await stage.ask(command, address)
         assert stage.store.shelf.actors[address].state_version == 8
-        stage.directory.put_idle_to_sleep(trio.current_time() + 1_000)
+        await stage.put_all_to_sleep()
         peeked = await stage.directory.peek(address)
         assert (peeked.version, peeked.state) == (11, last.state)
         assert SPARSE_DOOR in KINDS
