@@ -182,6 +182,7 @@ async def run(
 
     `when_ready` is told once where the daemon listens.
     """
+    memory.allow_many_files()
     lines, metrics = Lines(LOG_DESCRIPTOR), Metrics()
     log = Log(lines, level=settings.log_level, form=settings.log_format, counts=metrics)
     metrics.watch("log", lines.statistics)
@@ -235,6 +236,7 @@ async def leave(house: House, server: Server, patience: Patience) -> None:
     log.say("leaving", awake=house.directory.statistics()["awake"], **patience.statistics())
     server.stop_accepting()
     patience.shorten()
+    house.close_shelves()
     with trio.move_on_after(limits.drain_seconds_max) as whole:
         with trio.move_on_after(limits.drain_spread_seconds + LIVE_SECONDS_MAX):
             await live.live_door(house).drain()

@@ -5,7 +5,6 @@ Clock, store, directory, hub and settings arrive here as values; nothing is a mo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,12 +35,19 @@ class House:
     credentials: Credentials
     log: Log
     domains: tuple[Domain, ...]
-    shelves: Mapping[str, Any] = field(default_factory=dict)
+    shelves: dict[str, Any] = field(default_factory=dict)
     """A door's own long-lived things (compiled files, queries, limiters), by the door's name."""
     origins: Origins | None = None
     """Web pages that may call our own routes; there once the front is built."""
     is_ready: bool = False
     is_draining: bool = False
+
+    def close_shelves(self) -> None:
+        """The house is leaving: whatever goes on for as long as it stands ends now."""
+        for thing in self.shelves.values():
+            close = getattr(thing, "close", None)
+            if close is not None:
+                close()
 
     async def live_settings(self, project: str) -> Live:
         """Who may listen to a project without a key, and from which web pages."""

@@ -131,9 +131,15 @@ class LiveDoor:
         return known[hash_]
 
     def statistics(self) -> Mapping[str, float]:
-        """Connections now, opened so far, and closed by code."""
+        """Connections now, those with something waiting, opened so far, and closed by code."""
         closed = {f"closed_{code}": count for code, count in sorted(self._closed.items())}
-        return {"connections": len(self.connections), "opened": self._opened, **closed}
+        waiting = sum(1 for connection in self.connections if len(connection.backlog))
+        return {
+            "connections": len(self.connections),
+            "waiting": waiting,
+            "opened": self._opened,
+            **closed,
+        }
 
     # --- the socket
 
@@ -189,7 +195,7 @@ class LiveDoor:
 def open_live(house: House) -> LiveDoor:
     """Make the house's live door and put it on its shelf; its `run` needs a task."""
     door = LiveDoor(house)
-    house.shelves = {**house.shelves, "live": door}
+    house.shelves["live"] = door
     return door
 
 

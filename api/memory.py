@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import resource
 from collections.abc import Callable
+from contextlib import suppress
 
 import trio
 
@@ -25,6 +27,14 @@ def settle_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
+
+
+def allow_many_files() -> None:
+    """Raise the limit of open files to what we may have: every socket is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def give_back(slept: Callable[[], float]) -> None:

@@ -67,6 +67,7 @@ callboard_store_database_bytes            gauge      size of the database file
 callboard_store_log_bytes                 gauge      size of the write-ahead log
 callboard_store_disk_free_bytes           gauge      free space where the data folder is
 callboard_live_connections                gauge      live sockets and event streams open
+callboard_live_waiting                    gauge      those that something waits for: slow ones
 callboard_live_opened_total               counter    live sockets and event streams opened
 callboard_live_closed_total               counter    those that ended, by close code
 callboard_log_written_total               counter    log lines written

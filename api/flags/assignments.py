@@ -7,10 +7,8 @@ looked at when it is read. Rules: spec flags 3.2, 10.2.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
 
 from actors.flags.decision import Kept, KeptFor, Subjects
 from api.flags.environments import Live
@@ -18,25 +16,24 @@ from engine.directory import Directory
 from engine.effects import Append
 from storage.flags import queries
 from storage.flags.writes import AssignmentRow
+from storage.store import Tables
 
-T = TypeVar("T")
 SUBJECTS_MAX = 20_000
 """Subjects remembered: with ten campaigns each, some 20 MB."""
 DAY_MS = 86_400_000
-ReadNow = Callable[[Callable[[sqlite3.Connection], T]], T]
 
 
 class Assignments:
-    """What subjects keep, by (environment, subject). `read_now` asks the store at once."""
+    """What subjects keep, by (environment, subject)."""
 
     def __init__(
         self,
         directory: Directory,
-        read_now: ReadNow[Mapping[str, tuple[str, bool]]],
+        tables: Tables,
         subjects_max: int = SUBJECTS_MAX,
     ) -> None:
         self._directory = directory
-        self._read_now = read_now
+        self._tables = tables
         self._subjects_max = subjects_max
         self._known: OrderedDict[tuple[str, str], Mapping[str, Kept]] = OrderedDict()
         self._reads = 0
@@ -60,7 +57,7 @@ class Assignments:
         if days is not None:
             younger_ms = self._directory.clock.now_ms() - int(days * DAY_MS)
         self._reads += 1
-        rows = self._read_now(
+        rows = self._tables.read_now(
             lambda connection: queries.kept(connection, live.env, subject, younger_ms)
         )
         found = self._known[key] = {grp: Kept(*kept) for grp, kept in rows.items()}

@@ -45,7 +45,7 @@ class Shelf:
             directory,
             lambda env: self.lists.read_now(lambda connection: queries.project_of(connection, env)),
         )
-        self.assignments = Assignments(directory, self.lists.read_now)
+        self.assignments = Assignments(directory, self.lists)
         self.limits = Limits(monotonic, house.clock.now_ms)
         self.tally = Tally(house.store, house.clock, self._lost)
         self.streams = Streams(monotonic)
@@ -84,5 +84,5 @@ def shelf_of(house: House) -> Shelf:
     shelf = house.shelves.get(NAME)
     if shelf is None:
         shelf = Shelf(house)
-        cast("dict[str, Shelf]", house.shelves)[NAME] = shelf
+        house.shelves[NAME] = shelf
     return cast("Shelf", shelf)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +21,14 @@ ADMIN_KEY = "admin-key-of-the-tests"
 OPERATOR_KEY = "operator-key-of-the-tests"
 READY_SECONDS_MAX = 20.0
 STOP_SECONDS_MAX = 15.0
+
+
+HAND_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 def clean_environment(**more: str) -> dict[str, str]:
@@ -71,6 +80,16 @@ class Daemon:
         assert self._settled.wait(READY_SECONDS_MAX), "it never got ready"
         assert self.url, f"it ended instead of getting ready: {self.lines}"
         return self
+
+    def start_on(self, listener: socket.socket, *flags: str) -> Daemon:
+        """Start it on a socket that is open already, as a service manager does."""
+        hand_over = [sys.executable, "-c", HAND_OVER, str(listener.fileno())]
+        return self.start(
+            *flags,
+            listen="fd://3",
+            command=lambda arguments: hand_over + arguments,
+            pass_fds=(listener.fileno(),),
+        )
 
     def spawn(
         self,

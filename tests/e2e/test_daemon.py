@@ -9,7 +9,6 @@ import os
 import signal
 import socket
 import ssl
-import sys
 import time
 from pathlib import Path
 
@@ -158,28 +157,13 @@ def test_the_service_manager_is_told(new_daemon, project: Path, tmp_path: Path) 
         assert told.wait() == 0
 
 
-HAND_OVER = """
-import os, sys
-os.dup2(int(sys.argv[1]), 3)
-os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "1"}
-os.execv(sys.argv[2], sys.argv[2:])
-"""
-
-
 def test_the_service_manager_may_open_the_socket(new_daemon, project: Path) -> None:
     """Socket activation: descriptor 3 is served, and connections made before the start wait."""
     with socket.create_server(("127.0.0.1", 0)) as ours:
         port = ours.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port), timeout=20) as early:
             early.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
-            hand_over = [sys.executable, "-c", HAND_OVER, str(ours.fileno())]
-            activated = new_daemon().start(
-                "--apply",
-                str(project),
-                listen="fd://3",
-                command=lambda arguments: hand_over + arguments,
-                pass_fds=(ours.fileno(),),
-            )
+            activated = new_daemon().start_on(ours, "--apply", str(project))
             assert activated.port == port
             assert early.recv(65_536).startswith(b"HTTP/1.1 200")
         assert activated.stop() == 0

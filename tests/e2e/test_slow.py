@@ -17,7 +17,7 @@ import trio
 import trio_websocket
 
 SLOW, VANISHED, READERS, COMMANDS = 1_000, 50, 10, 300
-RECEIVE_BYTES = 4_096
+BUFFER_BYTES = 4_096
 GROWTH_MEGABYTES_MAX = 400
 EXAMPLE = Path(__file__).parents[2] / "examples" / "demo.toml"
 ADMIN = "demo-admin-key"
@@ -45,7 +45,7 @@ def masked(text: bytes) -> bytes:
 def listen_and_never_read(port: int) -> socket.socket:
     """A socket that subscribes and reads nothing after the handshake."""
     one = socket.socket()
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_BYTES)
     one.connect(("127.0.0.1", port))
     key = base64.b64encode(os.urandom(16)).decode()
     one.sendall(
@@ -122,7 +122,9 @@ async def test_a_crowd_that_never_reads_slows_nobody(many_descriptors, new_daemo
 
     Everybody who reads is told 1012; nobody waits for those who do not.
     """
-    daemon = new_daemon().start("--apply", str(EXAMPLE))
+    with socket.create_server(("127.0.0.1", 0), backlog=SLOW) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
+        daemon = new_daemon().start_on(listener, "--apply", str(EXAMPLE))
     before = megabytes(daemon.pid)
     slow = [listen_and_never_read(daemon.port) for _ in range(SLOW)]
     for one in (listen_and_never_read(daemon.port) for _ in range(VANISHED)):
@@ -142,7 +144,7 @@ async def test_a_crowd_that_never_reads_slows_nobody(many_descriptors, new_daemo
             versions = await trio.to_thread.run_sync(flip, daemon)
             await heard.until(lambda: all(mine[-1:] == versions[-1:] for mine in seen))
             grown = megabytes(daemon.pid) - before
-            with daemon.client(daemon.operator_key) as client: print([l for l in client.get("/metrics").text.splitlines() if ("live" in l or "connections" in l) and l[0]!="#"])
+            stuck = waiting(daemon)
             started = time.monotonic()
             daemon.signal(signal.SIGTERM)
             assert await trio.to_thread.run_sync(daemon.wait) == 0
@@ -153,7 +155,17 @@ async def test_a_crowd_that_never_reads_slows_nobody(many_descriptors, new_daemo
     assert all(mine == versions for mine in seen), "every reader hears every fact, in order"
     assert codes == [1012] * READERS
     assert took < 10, took
+    assert stuck > SLOW * 0.9, "those who do not read are noticed"
     assert grown < GROWTH_MEGABYTES_MAX, grown
+
+
+def waiting(daemon) -> float:
+    """How many listeners have something waiting, by the daemon's own count."""
+    with daemon.client(daemon.operator_key) as client:
+        for line in client.get("/metrics").text.splitlines():
+            if line.startswith("callboard_live_waiting "):
+                return float(line.split()[1])
+    return 0.0
 
 
 def flip(daemon) -> list[int]:
