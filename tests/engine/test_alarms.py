@@ -264,3 +264,24 @@ async def test_a_commit_while_an_alarm_rings_is_not_lost(autojump_clock):
             nursery.start_soon(stage.ask, Chime(in_ms=100))
         await trio.sleep(3.0)
         assert len(await ring_times(stage)) == 2
+
+
+async def test_alarms_that_cannot_be_read_are_read_again(autojump_clock, monkeypatch):
+    """A store that breaks at the start costs a second, not an alarm."""
+    async with open_stage() as stage:
+        await stage.ask(Chime(in_ms=5_000))
+    async with open_stage(shelf=stage.store.shelf, runs=()) as stage:
+        alarms, failures = stage.store.alarms, [OSError("no"), OSError("no")]
+
+        async def unreadable(limit):
+            if failures:
+                raise failures.pop()
+            return await alarms(limit)
+
+        monkeypatch.setattr(stage.store, "alarms", unreadable)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stage.alarms.run)
+            await trio.sleep(10.0)
+            nursery.cancel_scope.cancel()
+        assert stage.notes.broken == ["alarms", "alarms"]
+        assert await ring_times(stage) == [5_000]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import trio
 from stage import PROJECT, Stage, door, open_stage
@@ -176,6 +178,24 @@ async def test_a_store_that_takes_nothing_is_asked_again(autojump_clock):
         await put(stage, "x")
         await trio.sleep(5.0)
         assert (post.words, stage.store.shelf.outbox) == (["x"], {})
+
+
+async def test_an_outbox_that_cannot_be_read_is_read_again(autojump_clock, monkeypatch):
+    """A read that breaks is reported and repeated; it ends nothing."""
+    post = Post()
+    async with open_stage(senders={"post": post}) as stage:
+        due, failures = stage.store.due, [OSError("no"), OSError("no")]
+
+        async def unreadable(now_ms: int, limit: int) -> Sequence[Delivery]:
+            if failures:
+                raise failures.pop()
+            return await due(now_ms, limit)
+
+        monkeypatch.setattr(stage.store, "due", unreadable)
+        await put(stage, "x")
+        await trio.sleep(5.0)
+        assert post.words == ["x"]
+        assert stage.notes.broken == ["outbox", "outbox"]
 
 
 # --- commands to other actors
