@@ -219,4 +219,9 @@ async def test_everything_is_forgotten_when_a_socket_goes(autojump_clock: MockCl
             wire.say({"t": "sub", "topic": "door/1"}, {"t": "sub", "topic": "door/2"})
             await wire.next_of("subd")
         assert world.hub.statistics()["subscriptions"] == 0
-        assert world.live.statistics() == {"connections": 0, "opened": 1, "closed_1000": 1}
+        assert world.live.statistics() == {
+            "connections": 0,
+            "waiting": 0,
+            "opened": 1,
+            "closed_1000": 1,
+        }

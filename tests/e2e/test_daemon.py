@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
-import ipaddress
 import os
 import signal
 import socket
@@ -14,10 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from certificates import self_signed
 
 from api.metrics import DESCRIBED
 
@@ -184,36 +179,6 @@ def test_it_speaks_tls(new_daemon, project: Path, tmp_path: Path) -> None:
     assert secured.stop() == 0
 
 
-def self_signed(folder: Path) -> tuple[Path, Path]:
-    """A certificate for loopback, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "callboard tests")])
-    now = datetime.datetime.now(datetime.UTC)
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(names, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    paths = folder / "certificate.pem", folder / "key.pem"
-    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    return paths
-
-
 def test_the_metrics_are_those_of_the_list(daemon) -> None:
     """Only the operator reads them; everything of ours on the page is in the documented list."""
     with daemon.client() as client:
@@ -266,7 +231,7 @@ def test_nobody_reads_the_log(new_daemon, project: Path) -> None:
         stderr=writer,
     )
     silent.url = f"http://127.0.0.1:{port}"
-    transport = httpx.HTTPTransport(retries=10)
+    transport = httpx.HTTPTransport(retries=6)
     with silent.client(transport=transport) as client:
         for _ in range(50):
             assert client.get("/healthz").status_code == 200
