@@ -32,9 +32,9 @@ from api.hosts import Hosts
 from api.house import House
 from api.http import Answer, Call, Problem, Route, present_problem
 from api.live import live_app
+from api.paths import EVERY_METHOD, HotRoutes, Rest, rule
 from api.proxies import Proxies
 
-EVERY_METHOD = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 BODY_BYTES_MAX = 64_000_000
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -72,49 +72,17 @@ def build(house: House, routes: Iterable[Route]) -> App:
     return front
 
 
-class HotRoutes:
-    """The routes answered in front of Quart, found by method and number of parts."""
-
-    def __init__(self, routes: Iterable[Route]) -> None:
-        self._by_size: dict[tuple[str, int], list[tuple[Route, tuple[str, ...]]]] = {}
-        for route in routes:
-            pattern = tuple(route.path.split("/"))
-            methods = EVERY_METHOD if route.method == "*" else (route.method,)
-            for method in methods:
-                self._by_size.setdefault((method, len(pattern)), []).append((route, pattern))
-
-    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-        """The route of a raw path, with its parts decoded."""
-        given = path.split("/")
-        for route, pattern in self._by_size.get((method, len(given)), ()):
-            parts = _match(pattern, given)
-            if parts is not None:
-                return route, parts
-        return None
-
-
-def _match(pattern: tuple[str, ...], given: list[str]) -> dict[str, str] | None:
-    parts: dict[str, str] = {}
-    for expected, part in zip(pattern, given, strict=True):
-        if expected[:1] == "{":
-            if not part:
-                return None
-            parts[expected[1:-1]] = unquote(part) if "%" in part else part
-        elif expected != part:
-            return None
-    return parts
-
-
 def _quart(house: House, routes: Iterable[Route]) -> QuartTrio:
     app = QuartTrio("callboard", static_folder=None)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
+    app.url_map.converters["rest"] = Rest
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
     app.config["PROPAGATE_EXCEPTIONS"] = False
     for number, route in enumerate(routes):
         methods = list(EVERY_METHOD) if route.method == "*" else [route.method]
         app.add_url_rule(
-            route.path.replace("{", "<").replace("}", ">"),
+            rule(route.path),
             f"route_{number}",
             _view(house, route),
             methods=methods,

@@ -183,7 +183,7 @@ def machines(name: str | None, form: str | None) -> None:
 @data_option
 @click.option("--project", help="One project only; all by default.")
 def export(data: str, project: str | None) -> None:
-    """Write what projects hold as NDJSON: actors, facts, claims, documents, outbox."""
+    """Write what projects hold as NDJSON: actors, facts, claims, documents, outbox, lists."""
     with open_beside(database_of(data)) as folder:
         if project is not None and project not in folder.projects():
             raise Failure(f"there is no project {project!r}")
@@ -192,7 +192,7 @@ def export(data: str, project: str | None) -> None:
 
 
 async def _write_rows(folder: Beside, project: str) -> None:
-    async for line in export_rows(folder, project):
+    async for line in export_rows(folder, project, daemon.views_of(DOMAINS)):
         sys.stdout.buffer.write(line)
     sys.stdout.buffer.flush()
 

@@ -54,8 +54,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What is worth a line; commands and requests are `info`."""
     log_format: Literal["json", "text"] = "json"
     """JSON for machines, text for people."""
-    retention_days: dict[str, float] = {}
-    """How long rows of a list are kept, by the list's name, where a door offers it."""
     limits: Limits = Limits()
     """Every bound of the engine."""
 
@@ -76,7 +74,7 @@ class _Given(msgspec.Struct, frozen=True):
     strict: bool
 
 
-TABLES = {"limits": get_type_hints(Limits), "hosts": str, "retention_days": float}
+TABLES = {"limits": get_type_hints(Limits), "hosts": str}
 PATHS = frozenset({"data", "tls_cert", "tls_key", "apply"})
 LISTS = frozenset({"listen", "apply", "trusted_proxies"})
 
@@ -191,7 +189,7 @@ def _convert(one: _Given, kind: Any) -> Any:
         converted = msgspec.convert(value, kind, strict=one.strict)
     except msgspec.ValidationError as error:
         raise BadSettings(f"{one.origin}: {'.'.join(one.path)}: {error}") from None
-    if one.path[0] in ("limits", "retention_days") and not 0 < converted < float("inf"):
+    if one.path[0] == "limits" and not 0 < converted < float("inf"):
         raise BadSettings(f"{one.origin}: {'.'.join(one.path)} is above 0")
     return converted
 

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
+from inspect import getdoc
 from itertools import groupby
 
 from api.http import Answer, Call, Route
+from api.paths import shown
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; --hue: #b3261e; }
@@ -33,9 +35,9 @@ WHO = {
 
 def page(routes: Iterable[Route]) -> str:
     """The page: every shown route, grouped by what it is about."""
-    shown = sorted((route for route in routes if not route.hidden), key=lambda route: route.tag)
+    listed = sorted((route for route in routes if not route.hidden), key=lambda route: route.tag)
     groups = []
-    for tag, members in groupby(shown, key=lambda route: route.tag):
+    for tag, members in groupby(listed, key=lambda route: route.tag):
         articles = "\n".join(map(_article, members))
         groups.append(f"<h2>{escape(tag or 'callboard').capitalize()}</h2>\n{articles}")
     links = (
@@ -57,10 +59,10 @@ def page(routes: Iterable[Route]) -> str:
 
 def _article(route: Route) -> str:
     method = "any" if route.method == "*" else route.method
-    doc = (route.handler.__doc__ or "").strip()
+    doc = getdoc(route.handler)
     return (
         f'<article><span class="who">{WHO.get(route.access, "")}</span>'
-        f'<span class="method">{method}</span><code>{escape(route.path)}</code>'
+        f'<span class="method">{method}</span><code>{escape(shown(route.path))}</code>'
         f"<p>{escape(doc or route.summary)}</p></article>"
     )
 

@@ -47,8 +47,9 @@ class Domain:
 
     `name` is the URL prefix without its slash and the project file's table; `hosts` are mapped to
     the prefix; `may_listen` and `may_command` judge callers that are not admins; `items` reads the
-    door's table of a project file (files already inlined) and raises `ValueError` with a sentence.
-    `files` names the keys of the table's subtables that hold file paths.
+    door's table of a project file and raises `ValueError` with a sentence. `files` names the keys
+    of the table's subtables that hold paths of JSON files: `items` is given their text, or a JSON
+    value where somebody sent a document with the value in its place.
     """
 
     name: str
@@ -61,4 +62,3 @@ class Domain:
     items: Callable[[str, Mapping[str, Any]], Iterable[Item]] = _no_items
     files: tuple[str, ...] = ()
     present: Callable[[Problem, Any], Answer] = present_problem
-

@@ -69,7 +69,10 @@ class At(msgspec.Struct, frozen=True):
 
 
 class Sub(_Frame, frozen=True):
-    """Listen to a topic; with `at`, go on from there. `delta: ["jsonpatch"]` asks for patches."""
+    """Listen to a topic; with `at`, go on from there.
+
+    `delta: ["jsonpatch"]` asks for patches, `["jsonpatch", "data"]` for the events' data as well.
+    """
 
     topic: str
     at: At | None = None
@@ -123,6 +126,8 @@ class Subd(_Frame, frozen=True):
 
 class Ev(_Frame, frozen=True):
     """A committed fact: its `data`, a `patch` against the state at `base`, or the whole `state`.
+
+    With `delta: ["jsonpatch", "data"]` the `data` stands beside the other.
 
     On `kind/KIND` the version is the store's commit order, and `actor`, `actor_version` say whose
     fact it is.

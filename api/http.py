@@ -227,9 +227,10 @@ Presenter = Callable[[Problem, "Call | None"], Answer]
 class Route:
     """One line of the table of routes.
 
-    `path` holds `{name}` parts, matched on the raw path and decoded after. `access`: `open`, `key`
-    (any valid key of the door or an admin key), `admin`, `operator`. `hot` routes are answered in
-    front of Quart. `method` "*" hears every method.
+    `path` holds `{name}` parts, and `{name...}` for all the rest (`api.paths`). `access`: `open`,
+    `key` (any valid key of the door or an admin key), `admin`, `operator`. `hot` routes are
+    answered in front of Quart. `method` "*" hears every method. Without `body_required` the body
+    may be left out.
     """
 
     method: str
@@ -239,6 +240,7 @@ class Route:
     hot: bool = False
     summary: str = ""
     body: Any = None
+    body_required: bool = True
     answers: Mapping[int, Any] = field(default_factory=dict)
     query: tuple[str, ...] = ()
     body_bytes_max: int = 1_000_000

@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from inspect import getdoc
 from typing import Any
 
 import msgspec
 
 from api import __doc__ as _about
 from api.http import JSON, PROBLEM_JSON, Answer, Call, Route, answer
+from api.paths import names, shown
 
-PART = re.compile(r"\{(\w+)\}")
 REF = "#/components/schemas/{name}"
 VERSION = "0.1.0"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -42,15 +43,15 @@ SECURITY: dict[str, Any] = {
 
 def document(routes: Iterable[Route], prefix: str = "") -> dict[str, Any]:
     """The document of every shown route whose path starts with `prefix`."""
-    shown = [route for route in routes if not route.hidden and route.path.startswith(prefix)]
-    types = [kind for route in shown for kind in _types(route)]
+    listed = [route for route in routes if not route.hidden and route.path.startswith(prefix)]
+    types = [kind for route in listed for kind in _types(route)]
     schemas, components = msgspec.json.schema_components(types, ref_template=REF)
     by_type = dict(zip(map(id, types), schemas, strict=True))
     paths: dict[str, Any] = {}
-    for route in shown:
+    for route in listed:
         methods = ("POST",) if route.method == "*" else (route.method,)
         for method in methods:
-            paths.setdefault(route.path, {})[method.lower()] = _operation(route, by_type)
+            paths.setdefault(shown(route.path), {})[method.lower()] = _operation(route, by_type)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Callboard", "version": VERSION, "description": (_about or "").strip()},
@@ -69,9 +70,9 @@ def _types(route: Route) -> list[Any]:
 
 def _operation(route: Route, schemas: Mapping[int, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": re.sub(r"\W+", "_", f"{route.method}{route.path}").strip("_").lower(),
+        "operationId": re.sub(r"\W+", "_", f"{route.method}{shown(route.path)}").strip("_").lower(),
         "summary": route.summary,
-        "description": (route.handler.__doc__ or "").strip(),
+        "description": getdoc(route.handler) or "",
         "tags": [route.tag or "callboard"],
         "parameters": _parameters(route),
         "responses": _responses(route, schemas),
@@ -79,7 +80,7 @@ def _operation(route: Route, schemas: Mapping[int, Any]) -> dict[str, Any]:
     }
     if route.body is not None:
         operation["requestBody"] = {
-            "required": True,
+            "required": route.body_required,
             "content": {JSON: {"schema": schemas[id(route.body)]}},
         }
     return operation
@@ -89,7 +90,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     text = {"type": "string"}
     parts = [
         {"name": name, "in": "path", "required": True, "schema": {**text, "minLength": 1}}
-        for name in PART.findall(route.path)
+        for name in names(route.path)
     ]
     return parts + [{"name": name, "in": "query", "schema": text} for name in route.query]
 

@@ -1,9 +1,9 @@
 """The project file: what an operator declares, as one plain document.
 
 Reading does three things and nothing else: it checks the shape (an unknown table or key is an error
-with its line), fetches secrets from where the file says they are, and puts the contents of named
-files in place of their paths. What comes out is the document that `PUT /v1/projects/{project}`
-takes: applying a file and sending it are the same act.
+with its line), fetches secrets from where the file says they are, and puts the text of named files
+in place of their paths, to the letter. What comes out is the document that `PUT
+/v1/projects/{project}` takes: applying a file and sending it are the same act.
 """
 
 from __future__ import annotations
@@ -142,8 +142,8 @@ def _plain(toml: TomlFile, value: Any, path: tuple[str | int, ...]) -> Any:
     return value if isinstance(value, str | bool | int | float) else str(value)
 
 
-def _contents(toml: TomlFile, name: str, path: tuple[str | int, ...]) -> Any:
-    """The JSON value in a file named relative to the project file."""
+def _contents(toml: TomlFile, name: str, path: tuple[str | int, ...]) -> str:
+    """The text of a JSON file named relative to the project file."""
     try:
         with (toml.folder / name).open("rb") as file:
             body = file.read(FILE_BYTES_MAX + 1)
@@ -153,7 +153,8 @@ def _contents(toml: TomlFile, name: str, path: tuple[str | int, ...]) -> Any:
     if len(body) > FILE_BYTES_MAX:
         raise toml.error(f"{_dotted(path)}: {name} is above {FILE_BYTES_MAX:,} bytes", *path)
     try:
-        return msgspec.json.decode(body)
+        msgspec.json.decode(body)
+        return body.decode()
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise toml.error(f"{_dotted(path)}: {name} is not usable JSON: {error}", *path) from None
 

@@ -30,6 +30,7 @@ class Form(StrEnum):
 
     DATA = "data"
     DELTA = "delta"
+    DELTA_AND_DATA = "delta and data"
     STATE = "state"
     KIND = "kind"
 
@@ -109,6 +110,10 @@ def _delta(told: Told) -> Ev:
     return Ev(**_head(told), patch=Raw(patch), base=told.before.version)
 
 
+def _delta_and_data(told: Told) -> Ev:
+    return msgspec.structs.replace(_delta(told), data=_data(told))
+
+
 def _of_kind(told: Told) -> Ev:
     return Ev(
         topic=f"kind/{told.kind.name}",
@@ -125,6 +130,7 @@ def _of_kind(told: Told) -> Ev:
 FORMS: dict[Form, Callable[[Told], Ev]] = {
     Form.DATA: _plain,
     Form.DELTA: _delta,
+    Form.DELTA_AND_DATA: _delta_and_data,
     Form.STATE: _state,
     Form.KIND: _of_kind,
 }

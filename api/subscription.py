@@ -166,5 +166,5 @@ def _form(sub: Sub, address: Address | None) -> Form:
     if sub.mode == "latest":
         return Form.STATE
     if sub.mode == "snapshot" and "jsonpatch" in sub.delta:
-        return Form.DELTA
+        return Form.DELTA_AND_DATA if "data" in sub.delta else Form.DELTA
     return Form.DATA

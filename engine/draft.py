@@ -105,12 +105,9 @@ class Draft:
             self.after = after
         elif step.alarm_at_ms != self.after.alarm_at_ms:
             self.after = msgspec.structs.replace(self.after, alarm_at_ms=step.alarm_at_ms)
-        version, address = self.after.version, self.after.address
         first = len(self._appends)
-        self.effects.extend((address, version, effect) for effect in step.effects)
-        self._appends.extend(step.appends)
-        self._claims.extend((address, claim) for claim in step.claims)
-        self._documents.extend(step.documents)
+        if step.has_others:
+            self._take_along(step)
         for seen, snapshot in moment.seen.items():  # the oldest version seen: a later one misses
             self._reads.setdefault(seen, snapshot.version)
         self._erases |= step.erases
@@ -119,6 +116,13 @@ class Draft:
         self._note(envelope, self._reply(fact), slice(first, len(self._appends)))
         if envelope.key is not None:
             self._kept.append(self._keep(envelope))
+
+    def _take_along(self, step: Step) -> None:
+        version, address = self.after.version, self.after.address
+        self.effects.extend((address, version, effect) for effect in step.effects)
+        self._appends.extend(step.appends)
+        self._claims.extend((address, claim) for claim in step.claims)
+        self._documents.extend(step.documents)
 
     def _reply(self, fact: Fact | None = None) -> Reply:
         after = self.after

@@ -223,10 +223,10 @@ class Kind(Generic[S]):
         rows = self.rows(before, command, moment)
         yielded = [value for row in rows if row for value in row.then(state, command, moment)]
         events = tuple([value for value in yielded if isinstance(value, Event)])
-        promised = self._promised(rows, state)
+        was = state
         for event in events:
             state, since = self._evolve(state, since, event, moment.now_ms)
-        self._compare(promised, state, events)
+        self._compare(rows, was, state, events)
         alarm_at_ms = before.alarm_at_ms
         if events:
             alarm_at_ms = self.alarm(state, since)
@@ -241,47 +241,55 @@ class Kind(Generic[S]):
         Every machine that hears a command must permit it, or it is `Refused`; of an alarm it is
         enough that one does.
         """
-        state, since = self._or_initial(before), self._since(before)
+        state = self._or_initial(before)
+        try:
+            if isinstance(command, AlarmDue):
+                rows = self._ring(state, self._since(before), command, moment)
+            else:
+                rows = [
+                    machine.fire(state, command, moment) if machine.hears(command) else None
+                    for machine in self.machines
+                ]
+            if not any(rows):
+                raise Refused(f"{command.wire_name()} is not permitted for {self.name}")
+        except Refused as refusal:
+            raise Refused(refusal.why, self.permits(state, public_only=True)) from None
+        return rows
+
+    def _ring(
+        self, state: S, since: tuple[int, ...], alarm: AlarmDue, moment: Moment
+    ) -> list[Row | None]:
+        """Rows of the machines that an alarm moves; raises the last refusal if it moves none."""
         rows: list[Row | None] = []
-        why = f"{command.wire_name()} is not permitted for {self.name}"
+        why = ""
         for machine, entered in zip(self.machines, since, strict=True):
             row = None
-            for trigger in self._triggers(machine, state, entered, command):
+            for trigger in self._triggers(machine, state, entered, alarm):
                 try:
-                    row = machine.fire(state, command, moment, trigger)
+                    row = machine.fire(state, alarm, moment, trigger)
                     break
                 except Refused as refusal:
                     why = refusal.why
-                    if not isinstance(command, AlarmDue):
-                        raise Refused(why, self.permits(state, public_only=True)) from None
             rows.append(row)
-        if not any(rows):
-            raise Refused(why, self.permits(state, public_only=True))
+        if why and not any(rows):
+            raise Refused(why)
         return rows
 
     @staticmethod
-    def _triggers(
-        machine: Machine[S], state: S, entered_ms: int, command: Command
-    ) -> Iterator[str]:
-        if isinstance(command, AlarmDue):
-            after = machine.after_ms(str(machine.phase(state)))
-            if after is not None and entered_ms + after <= command.at_ms:
-                yield AFTER
-        if machine.hears(command):
-            yield command.wire_name()
+    def _triggers(machine: Machine[S], state: S, entered_ms: int, alarm: AlarmDue) -> Iterator[str]:
+        after = machine.after_ms(str(machine.phase(state)))
+        if after is not None and entered_ms + after <= alarm.at_ms:
+            yield AFTER
+        if machine.hears(alarm):
+            yield alarm.wire_name()
 
-    def _promised(self, rows: list[Row | None], state: S) -> list[str]:
-        """The phase each machine must be in afterwards: its row's target, or where it was."""
-        return [
-            str(row.target if row else machine.phase(state))
-            for machine, row in zip(self.machines, rows, strict=True)
-        ]
-
-    def _compare(self, promised: list[str], state: S, events: tuple[Event, ...]) -> None:
-        for machine, target in zip(self.machines, promised, strict=True):
-            if (phase := str(machine.phase(state))) != target:
+    def _compare(self, rows: list[Row | None], was: S, state: S, events: tuple[Event, ...]) -> None:
+        """Each machine must be where its row leads; without a row, where it was."""
+        for machine, row in zip(self.machines, rows, strict=True):
+            promised = row.target if row else machine.phase(was)
+            if (phase := machine.phase(state)) != promised:
                 names = [event.wire_name() for event in events]
-                raise TableBroken(f"{machine.name}: promised {target}, folded {names} to {phase}")
+                raise TableBroken(f"{machine.name}: promised {promised}, folded {names} to {phase}")
 
     def _erase(self, before: Snapshot, command: Erase) -> Step:
         if before.state is None:

@@ -133,8 +133,8 @@ class Machine(Generic[S]):
         _check(self)
         self.alphabet = frozenset(row.trigger for row in self.rows)
         self._compiled = _compile(self)
-        self._after = {
-            source: row.on
+        self._after_ms = {
+            source: int(row.on.seconds * 1000)
             for row in self.rows
             if isinstance(row.on, After)
             for source in row.sources
@@ -151,8 +151,7 @@ class Machine(Generic[S]):
 
     def after_ms(self, phase: str) -> int | None:
         """Milliseconds that may be spent in `phase`, or None."""
-        after = self._after.get(phase)
-        return None if after is None else int(after.seconds * 1000)
+        return self._after_ms.get(phase)
 
     def permits(self, phase: str, *, public_only: bool = False) -> tuple[str, ...]:
         """Names of the commands that have a row in `phase`, guards aside, in table order."""

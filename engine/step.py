@@ -44,6 +44,11 @@ class Step(msgspec.Struct, frozen=True):
     erases: bool = False
     privacy: bool = False
 
+    @property
+    def has_others(self) -> bool:
+        """True if anything but events should ride in the commit."""
+        return bool(self.effects or self.appends or self.claims or self.documents)
+
     def with_others(self, yielded: Iterable[Yielded]) -> Step:
         """The same step with what its rows yielded beside events."""
         found: dict[type, list[Any]] = {}

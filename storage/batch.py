@@ -1,6 +1,7 @@
 """Entries into rows: read what they touch, judge them in order, write the accepted ones in bulk.
 
-It works inside a transaction that the writer has opened and knows nothing of commits. An entry that
+It works inside a transaction that the writer has opened and knows nothing of commits. Nobody else
+writes, so the versions it has read or written hold until the writer lets it forget. An entry that
 misses its fence or finds a claim taken costs the others nothing. An entry that erases is a batch of
 its own, since it deletes what those before it wrote. Whatever raises here leaves the transaction
 to the writer, which rolls back and tries the entries one by one.
@@ -29,6 +30,9 @@ from storage.codec import (
     merged_row,
 )
 from storage.store import Projected, View, Write
+
+VERSIONS_MAX = 16_384
+"""Actors whose version is remembered from one batch to the next: more than are usually awake."""
 
 _VERSIONS = Bulk(
     """SELECT json_group_array(json_array(column1, column2, column3, version, state IS NOT NULL))
@@ -76,10 +80,6 @@ class _Rows:
     actors: dict[Address, Row] = field(default_factory=dict)
     facts: list[Row] = field(default_factory=list)
     projected: list[Projected] = field(default_factory=list)
-    documents: list[Row] = field(default_factory=list)
-    effects: list[Row] = field(default_factory=list)
-    kept: list[Row] = field(default_factory=list)
-    claims: set[judge.Key] = field(default_factory=set)
     appends: dict[tuple[str, str, int], list[tuple[int, int, Row]]] = field(default_factory=dict)
 
 
@@ -102,8 +102,14 @@ class Batch:
         for view in views:
             for kind in view.kinds:
                 self._projections.setdefault(kind, []).append(view)
+        self._versions: dict[Address, tuple[int, bool]] = {}
         self.seq = seq
         self.erased_for_privacy = False
+
+    def forget(self, seq: int) -> None:
+        """Go on from `seq` and read versions anew: later work was taken back, or a job has run."""
+        self._versions.clear()
+        self.seq = seq
 
     def apply(self, entries: Sequence[Entry]) -> list[Outcome]:
         """Write what is accepted; one outcome per entry. Raises what SQLite or a view raises."""
@@ -126,9 +132,11 @@ class Batch:
         return outcomes
 
     def _read(self, entries: Sequence[Entry]) -> judge.Known:
-        known, connection = judge.Known(), self._connection
-        versions = _VERSIONS.ask(connection, list(judge.addresses(entries)))
-        for project, kind, id_, version, has_state in versions:
+        if len(self._versions) > VERSIONS_MAX:
+            self._versions.clear()
+        known, connection = judge.Known(self._versions), self._connection
+        cold = [one for one in judge.addresses(entries) if one not in known.versions]
+        for project, kind, id_, version, has_state in _VERSIONS.ask(connection, cold):
             known.versions[Address(project, kind, id_)] = (version, bool(has_state))
         for project, space, key, *owner in _CLAIMS.ask(connection, list(judge.claim_keys(entries))):
             known.claims[project, space, key] = Address(*owner)
@@ -152,7 +160,7 @@ class Batch:
             for place, append in enumerate(entry.appends):
                 key = (append.list, entry.project, entry.at_ms)
                 rows.appends.setdefault(key, []).append((index, place, append.row))
-        self._flush(rows, known)
+        self._flush(rows, [entry for _, entry in accepted], known)
         for (list_, project, at_ms), group in rows.appends.items():
             given = self._lists[list_](self._connection, project, at_ms, [row for *_, row in group])
             for (index, place, _), answer in zip(group, given, strict=True):
@@ -170,10 +178,6 @@ class Batch:
                 self._change(rows, change)
         if entry.settles:
             outbox.settle(self._connection, entry.settles, entry.project)
-        rows.effects.extend(effect_row(entry, *effect) for effect in entry.effects)
-        rows.documents.extend((entry.project, d.hash, d.body) for d in entry.documents)
-        rows.kept.extend(map(kept_row, entry.kept))
-        rows.claims.update((entry.project, c.space, c.key) for _, c in entry.claims)
         return tuple(range(first, self.seq + 1))
 
     def _change(self, rows: _Rows, change: Change) -> None:
@@ -207,17 +211,23 @@ class Batch:
         _TOMBSTONES.run(self._connection, [actor_row(change)])
         self.erased_for_privacy |= change.privacy
 
-    def _flush(self, rows: _Rows, known: judge.Known) -> None:
+    def _flush(self, rows: _Rows, entries: Sequence[Entry], known: judge.Known) -> None:
         connection = self._connection
         _ACTORS.run(connection, list(rows.actors.values()))
         _FACTS.run(connection, rows.facts)
-        _DOCUMENTS.run(connection, rows.documents)
-        if rows.effects:
-            outbox.insert(connection, rows.effects)
-        _KEEP.run(connection, rows.kept)
-        held = [(*key, *known.claims[key]) for key in rows.claims if key in known.claims]
-        _CLAIM.run(connection, held)
-        connection.executemany(_RELEASE, [key for key in rows.claims if key not in known.claims])
+        _DOCUMENTS.run(
+            connection, [(e.project, d.hash, d.body) for e in entries for d in e.documents]
+        )
+        outbox.insert(connection, [effect_row(e, *effect) for e in entries for effect in e.effects])
+        _KEEP.run(connection, [kept_row(kept) for e in entries for kept in e.kept])
+        self._settle_claims(judge.claim_keys(entries), known)
         for projected in rows.projected:
             for view in self._projections[projected.address.kind]:
                 view.project(connection, projected)
+
+    def _settle_claims(self, keys: set[judge.Key], known: judge.Known) -> None:
+        """Bring the table to what `known` holds of these keys."""
+        held = [(*key, *known.claims[key]) for key in keys if key in known.claims]
+        _CLAIM.run(self._connection, held)
+        if free := [key for key in keys if key not in known.claims]:
+            self._connection.executemany(_RELEASE, free)

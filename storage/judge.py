@@ -94,7 +94,8 @@ def _changes(
             return Missed(change.address)
         if (wrong := _is_wrong(change, has_state=before[1])) is not None:
             return Failed(ValueError(f"{change.address}: {wrong}"))
-        has_state = not change.erases and (before[1] or change.state is not None)
+        writes_state = change.version > 0 and change.state is not None  # at 0 there is no row
+        has_state = not change.erases and (before[1] or writes_state)
         versions[change.address] = (change.version, has_state)
     return None
 

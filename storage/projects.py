@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from actors.projects import Key, KeyCreated, KeyRevoked, KeysReplaced
+import msgspec
+
+from actors.projects import KEY_ID_DIGITS, Key, KeyCreated, KeyRevoked, KeysReplaced
 from engine.errors import ClaimTaken
 from engine.messages import Address
-from storage.store import Projected, Write
+from storage.store import Export, Projected, Write
 
 SCHEMA = """
 CREATE TABLE credential (
@@ -56,6 +59,15 @@ class ProjectsView:
     name = "projects"
     kinds = frozenset({"project"})
     version = 1
+    exports = MappingProxyType(
+        {
+            "credential": Export(
+                f"project, substr(hash, 1, {KEY_ID_DIGITS}) AS id, door, kind, subject, label, "
+                "item, created_at, expires_at",
+                ("hash",),
+            )
+        }
+    )
 
     @property
     def appends(self) -> Mapping[str, Write]:
@@ -124,6 +136,22 @@ def append_credentials(
         [(row[0], project, *row[1:6], at_ms, row[6]) for row in rows],
     )
     return [None] * len(rows)
+
+
+def without_hashes(body: bytes) -> bytes:
+    """A state or a fact of a project as JSON, with keys by their first digits only."""
+    return msgspec.json.encode(_shortened(msgspec.json.decode(body)))
+
+
+def _shortened(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_shortened(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: inner[:KEY_ID_DIGITS] if name == "hash" else _shortened(inner)
+        for name, inner in value.items()
+    }
 
 
 def find(connection: sqlite3.Connection, hash_: str) -> CredentialRow | None:

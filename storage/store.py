@@ -30,6 +30,17 @@ class Projected(msgspec.Struct, frozen=True):
     state: bytes | None
 
 
+class Export(msgspec.Struct, frozen=True):
+    """What `callboard export` shows of a table that has a column `project`.
+
+    `columns` as SQL selects them, without anything that stands for a secret; `order` are the
+    columns, unique within a project, by which its pages follow each other. They are not shown.
+    """
+
+    columns: str
+    order: tuple[str, ...]
+
+
 class View(Protocol):
     """A domain's lists in SQLite."""
 
@@ -46,6 +57,11 @@ class View(Protocol):
     @property
     def appends(self) -> Mapping[str, Write]:
         """Writers of append rows by the name of their list (unique over all views)."""
+        ...
+
+    @property
+    def exports(self) -> Mapping[str, Export]:
+        """What an export shows of the view's tables, by table."""
         ...
 
     def migrate(self, connection: sqlite3.Connection, version: int) -> None:

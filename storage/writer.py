@@ -173,7 +173,7 @@ class Writer:
                 self._connection.execute("ROLLBACK")
         except sqlite3.Error as error:
             self._owner.broken(error)
-        self._batch.seq = seq
+        self._batch.forget(seq)
         self._batch.erased_for_privacy = False
 
     def _count(self, outcomes: Sequence[Outcome], seconds: float) -> None:
@@ -232,7 +232,7 @@ class Writer:
             if is_of_the_world(error) or not self._connection.in_transaction:
                 raise
             self._connection.execute("ROLLBACK TO entry")
-            self._batch.seq = seq
+            self._batch.forget(seq)
             if isinstance(error, ClaimTaken):  # a list of the domain found a key in use
                 outcome = Taken(error.space, error.key)
             else:
@@ -241,6 +241,7 @@ class Writer:
         return outcome
 
     def _job(self, job: Job) -> Outcome:
+        self._batch.forget(self._batch.seq)
         self._connection.execute("SAVEPOINT job")
         try:
             outcome: Outcome = Committed(rows=(job(self._connection),))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import trio
 from live_world import World, open_world
@@ -18,15 +19,15 @@ from engine.limits import Limits
 
 @asynccontextmanager
 async def served(
-    limits: Limits | None = None, patience: Patience | None = None
+    limits: Limits | None = None, patience: Patience | None = None, **settings: Any
 ) -> AsyncIterator[tuple[World, str]]:
     """A house, and HOST:PORT."""
-    doorway = Doorway(Settings(listen=("127.0.0.1:0",)), patience or Patience())
+    doorway = Doorway(Settings(listen=("127.0.0.1:0",), **settings), patience or Patience())
     async with open_world(limits=limits) as world, trio.open_nursery() as nursery:
         app = build(world.house, LIVE_ROUTES)
         server = Server(app, doorway.listeners(), world.house.log)
         await nursery.start(server.run)
-        yield world, doorway.addresses[0].removeprefix("http://")
+        yield world, doorway.addresses[0].rpartition("/")[2]
         nursery.cancel_scope.cancel()
     doorway.close()
 

@@ -14,7 +14,7 @@ from engine.effects import Effect
 from engine.errors import ClaimTaken
 from engine.messages import Address, Erased, Event, Fact
 from engine.ports import Change, Committed, Entry, Kept, Outcome, Store
-from storage.store import Projected, Write
+from storage.store import Export, Projected, Write
 
 NOW_MS = 1_800_000_000_000
 ALICE = Address("house", "door", "alice")
@@ -132,6 +132,7 @@ class DoorView:
     name = "door"
     kinds = frozenset({"door"})
     version = 1
+    exports: Mapping[str, Export] = {}
 
     @property
     def appends(self) -> Mapping[str, Write]:

@@ -22,8 +22,8 @@ class Phase(StrEnum):
     PANIC = "panic"
 
 
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `[flags.ENV]` may set beside keys and the file. Each has a default."""
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """What `[flags.ENV]` may set beside keys and the file (in snake_case). Each has a default."""
 
     require_key: bool = False
     """Hits, activations, bucketing.json and accountSettings.json need a key of the environment."""

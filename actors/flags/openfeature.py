@@ -15,7 +15,8 @@ from actors.flags.choices import Choice, FlagText, json
 from actors.flags.compiled import Compiled
 from actors.flags.decision import Decision
 
-DISABLED = b',"reason":"DISABLED"}'
+DISABLED = b',"reason":"DISABLED","variant":""}'
+"""Nobody's variation: a client that reads `variant` without asking finds one."""
 
 
 def evaluation(decision: Decision, key: str) -> tuple[int, bytes]:

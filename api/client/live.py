@@ -13,10 +13,11 @@ commands without an answer are sent again under the same key, so they are carrie
 from __future__ import annotations
 
 import random
+import ssl
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -29,13 +30,13 @@ from trio_websocket import (
     wrap_client_stream,
 )
 
+from api.client.stream import CONNECT_SECONDS_MAX, Stream, open_stream
 from api.client.updates import LiveClosed, Lost, Refused, Subscription
 
+E = TypeVar("E", bound=Exception)
 PROTOCOL = "callboard.v1.json"
-Stream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 BACK_SECONDS_MIN = 0.25
 BACK_SECONDS_MAX = 20.0
-CONNECT_SECONDS_MAX = 15.0
 CLOSE_SECONDS_MAX = 1.0
 COME_BACK = frozenset({1000, 1001, 1005, 1006, 1009, 1011, 1012, 1013})
 
@@ -54,8 +55,11 @@ class _Order:
 class LiveClient:
     """One connection, made again as often as needed. Make it with `open_live`."""
 
-    def __init__(self, url: str, key: str, project: str, client: str) -> None:
+    def __init__(
+        self, url: str, key: str, project: str, client: str, trust: ssl.SSLContext | None = None
+    ) -> None:
         self._url = url
+        self._trust = trust
         self._key = key
         self._hello = {"t": "hello", "client": client, "project": project}
         self._subscriptions: dict[str, Subscription] = {}
@@ -130,13 +134,15 @@ class LiveClient:
                         self._judge(rejected.status_code)
                 except* (ConnectionClosed, HandshakeError, OSError, trio.TooSlowError):
                     pass  # whatever the network does, we come back
+                except* LiveClosed as group:
+                    self._over = next(_leaves(group))
                 if self._over is None:
                     await self._wait_a_while()
         finally:
             self._finish(self._over)
 
     async def _connect(self) -> None:
-        stream = await _open_stream(self._url)
+        stream = await open_stream(self._url, self._trust)
         try:
             async with trio.open_nursery() as nursery:
                 await self._talk(nursery, stream)
@@ -260,19 +266,7 @@ class LiveClient:
             order.done.set()
 
 
-async def _open_stream(url: str) -> Stream:
-    parts = urlsplit(url)
-    if parts.scheme not in {"ws", "wss"} or not parts.hostname:
-        raise ValueError(f"{url!r} is not ws://HOST or wss://HOST")
-    with trio.fail_after(CONNECT_SECONDS_MAX):
-        if parts.scheme == "ws":
-            return await trio.open_tcp_stream(parts.hostname, parts.port or 80)
-        return await trio.open_ssl_over_tcp_stream(
-            parts.hostname, parts.port or 443, https_compatible=True
-        )
-
-
-def _leaves(group: BaseExceptionGroup[ConnectionRejected]) -> Iterator[ConnectionRejected]:
+def _leaves(group: BaseExceptionGroup[E]) -> Iterator[E]:
     for error in group.exceptions:
         if isinstance(error, BaseExceptionGroup):
             yield from _leaves(error)
@@ -282,13 +276,19 @@ def _leaves(group: BaseExceptionGroup[ConnectionRejected]) -> Iterator[Connectio
 
 @asynccontextmanager
 async def open_live(
-    url: str, *, key: str = "", project: str = "", client: str = "callboard-python"
+    url: str,
+    *,
+    key: str = "",
+    project: str = "",
+    client: str = "callboard-python",
+    trust: ssl.SSLContext | None = None,
 ) -> AsyncIterator[LiveClient]:
     """A live client for the length of the block.
 
     `key` is any key or token; without one `project` listens to what that project shows everybody.
+    `trust` is for `wss://` with a certificate of one's own: whom to believe in place of the usual.
     """
-    live = LiveClient(url, key, project, client)
+    live = LiveClient(url, key, project, client, trust)
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(live.run)

@@ -7,8 +7,10 @@ at once in every door. Admin keys only. Rules: spec flags 10.0, 10.3; engine spe
 from __future__ import annotations
 
 import hashlib
+from typing import NamedTuple
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from actors.flags.bucketing import BucketingInvalid
 from actors.flags.environment import KIND
@@ -33,9 +35,9 @@ KEY_CHARACTERS_MAX = 255
 
 
 class RevertBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Back to the file that was in force at this version."""
+    """Back to the file that was in force at this version; without it, to the file before."""
 
-    version: int
+    version: int | UnsetType = UNSET
 
 
 class PanicBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,20 +95,43 @@ async def put(call: Call) -> Answer:
 
 
 async def revert(call: Call) -> Answer:
-    """Publish an earlier file again; history is added to, never cut."""
+    """Publish an earlier file again; history is added to, never cut.
+
+    With `version` the file that was in force then. Without it, or without a body, the file before
+    the present one; so two reverts in a row go back and forth.
+    """
     shelf = shelf_of(call.house)
     live = await entrance.for_admin(call, shelf, call.parts["env"])
-    body = call.json(RevertBody)
-    fact = await file_at(shelf, Address(live.project, KIND, live.env), body.version)
-    prepared = await shelf.environments.prepared(live.project, fact.hash)
+    version = call.json(RevertBody).version if call.body else UNSET
+    expected = _expected(call, live)
+    if isinstance(version, UnsetType):
+        published, seen = await _file_before(call, shelf, live)
+        to, expected = published.version, seen if expected is None else expected
+    else:
+        published = await file_at(shelf, Address(live.project, KIND, live.env), version)
+        to = version
+    file = published.change
+    prepared = await shelf.environments.prepared(live.project, file.hash)
     command = Revert(
-        to=body.version,
-        hash=fact.hash,
-        bytes=fact.bytes,
-        summary=prepared.summary,
-        expected=_expected(call, live),
+        to=to, hash=file.hash, bytes=file.bytes, summary=prepared.summary, expected=expected
     )
-    return await _change(call, shelf, live, (command, fact.hash, prepared))
+    return await _change(call, shelf, live, (command, file.hash, prepared))
+
+
+async def _file_before(call: Call, shelf: Shelf, live: Live) -> tuple[Published, str]:
+    """The file before the present one, and the ETag in force: if that moves, nothing is done.
+
+    A request repeated under its key means what it meant the first time.
+    """
+    address = Address(live.project, KIND, live.env)
+    if (key := _idempotency_key(call)) is not None:
+        kept = await shelf.directory.store.kept(live.project, call.who.name, key)
+        if kept is not None and kept.address == address:
+            first = (await file_at(shelf, address, kept.version)).change
+            if first.reverted_to is not None:
+                return await file_at(shelf, address, first.reverted_to), first.before.etag
+    present = await file_at(shelf, address, live.version)
+    return await file_at(shelf, address, present.version - 1), live.etag
 
 
 async def panic(call: Call) -> Answer:
@@ -127,7 +152,14 @@ async def panic(call: Call) -> Answer:
     )
 
 
-async def file_at(shelf: Shelf, address: Address, version: int) -> BucketingChanged:
+class Published(NamedTuple):
+    """A change of the file, and the version it led to."""
+
+    version: int
+    change: BucketingChanged
+
+
+async def file_at(shelf: Shelf, address: Address, version: int) -> Published:
     """The change whose file was in force at a version; 404 if there was none."""
     kind = shelf.directory.kind_of(address)
     current = (await shelf.directory.peek(address)).version
@@ -137,7 +169,7 @@ async def file_at(shelf: Shelf, address: Address, version: int) -> BucketingChan
         for stored in reversed(await shelf.directory.store.facts(address, after, upto - after)):
             event = kind.fact(stored).events[0]
             if isinstance(event, BucketingChanged):
-                return event
+                return Published(stored.version, event)
         upto = after
     raise Problem(404, "no_file", f"no bucketing file was in force at version {version}")
 
@@ -162,7 +194,7 @@ async def _change(
             raise Problem(
                 412,
                 "precondition_failed",
-                "another file is in force than If-Match names",
+                "another file is in force than If-Match names, or it has just changed",
                 extra={"etag": live.etag},
             ) from refused
     state: Environment = reply.state

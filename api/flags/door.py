@@ -104,9 +104,11 @@ FETCHED = (
     *_fetched(
         "/flags/{env}/accountSettings.json", bucketing.account_settings_json, "Account settings"
     ),
-    *_fetched("/flags/accounts/{env}/segments/{visitor}", collect.segments, "Third-party segments"),
     *_fetched(
-        "/flags/v1/segments/clients/{env}/visitors/{visitor}", collect.score, "EmotionAI score"
+        "/flags/accounts/{env}/segments/{visitor...}", collect.segments, "Third-party segments"
+    ),
+    *_fetched(
+        "/flags/v1/segments/clients/{env}/visitors/{visitor...}", collect.score, "EmotionAI score"
     ),
 )
 OPENFEATURE = (
@@ -142,7 +144,7 @@ MANAGED = (
     ),
     _managed(
         "POST", "bucketing/revert", changes.revert, "Publish an earlier file again",
-        changes.RevertBody, answers={200: changes.Changed},
+        changes.RevertBody, body_required=False, answers={200: changes.Changed},
     ),
     _managed(
         "POST", "panic", changes.panic, "The kill switch", changes.PanicBody,

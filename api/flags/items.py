@@ -33,7 +33,7 @@ RESERVED = frozenset(
 )
 KEY_CHARACTERS_MIN = 8
 API_KEYS_MAX = 2  # two may live at once, for rotation
-SETTINGS = Settings.__struct_fields__
+SETTINGS = {field.name: field.type for field in msgspec.structs.fields(Settings)}
 
 
 def items(_project: str, table: Mapping[str, Any]) -> Iterable[Item]:
@@ -72,10 +72,13 @@ def _environment(name: str, env: str, table: Mapping[str, Any]) -> Iterator[Item
 
 
 def _settings(name: str, given: Mapping[str, Any]) -> Settings:
-    try:
-        settings = msgspec.convert(given, Settings)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"{name}: {error}") from None
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        try:
+            values[key] = msgspec.convert(value, SETTINGS[key])
+        except msgspec.ValidationError as error:
+            raise ValueError(f"{name}.{key}: {error}") from None
+    settings = Settings(**values)
     for key in ("assignment_days", "hit_days", "report_days", "daily_rows_max"):
         value = getattr(settings, key)
         if value is not None and not 0 < value < float("inf"):
@@ -96,10 +99,8 @@ def _keys(name: str, env: str, kind: str, value: object, most: int | None) -> tu
 
 
 def _bucketing(name: str, env: str, value: object) -> Item:
-    """The file as bytes, or already decoded by whoever read it."""
-    if isinstance(value, str):
-        value = value.encode()
-    body = value if isinstance(value, bytes) else msgspec.json.encode(value)
+    """The file's text, so that putting the same file changes nothing; or a JSON value."""
+    body = value.encode() if isinstance(value, str) else msgspec.json.encode(value)
     try:
         file = parse(body)
     except BucketingInvalid as invalid:

@@ -75,7 +75,7 @@ async def bucketing(call: Call) -> Answer:
     live = await entrance.for_admin(call, shelf, call.parts["env"])
     version = call.query_int("version", 0, 2**53)
     if version:
-        fact = await changes.file_at(shelf, Address(live.project, KIND, live.env), version)
+        fact = (await changes.file_at(shelf, Address(live.project, KIND, live.env), version)).change
         body = await shelf.directory.documents.get(live.project, fact.hash)
         modified = http_date(fact.last_modified_ms)
         return Answer(200, body, headers=(("ETag", fact.etag), ("Last-Modified", modified)))

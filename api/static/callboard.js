@@ -14,7 +14,8 @@
  *
  * What it does for you: it reconnects with jitter, resumes every topic at its last (epoch,
  * version), applies patches, answers pings, notices silent loss, and sends commands that had no
- * answer again under the same key, so that they are carried out once.
+ * answer again under the same key, so that they are carried out once. A listener that throws
+ * disturbs nobody else: the error is reported as an uncaught one.
  *
  * Who you are: `ticket` (a string or a function, asked before each connection; fetch it with your
  * key from `POST /v1/tickets`), or `token` (a string or a function), or `project` to listen to
@@ -138,9 +139,13 @@ class Subscription {
   _frame() {
     const frame = { t: "sub", id: this.topic, topic: this.topic };
     if (this.mode !== "snapshot") frame.mode = this.mode;
-    else if (this.options.onState) frame.delta = ["jsonpatch"];
+    else if (this.options.onState) frame.delta = this._delta();
     if (this.version >= 0) frame.at = { epoch: this.epoch, version: this.version };
     return frame;
+  }
+
+  _delta() {
+    return this.options.onEvent ? ["jsonpatch", "data"] : ["jsonpatch"];
   }
 
   _startOver() {
@@ -188,8 +193,7 @@ class Subscription {
   }
 
   _tell(name, ...values) {
-    const listener = this.options[name];
-    if (listener) listener(...values);
+    call(this.options[name], ...values);
   }
 }
 
@@ -219,10 +223,16 @@ export class Callboard {
    * Listen to a topic. Options: `onState(state, at)`, `onEvent(frame)`, `onSnapshot(state, at)`,
    * `onPassing(name, data)`, `onError(error)`, `mode` (`snapshot`, `events`, `latest`), and `at`
    * (`{epoch, version}`) to go on from an earlier visit.
+   *
+   * Events are told before the state they led to. With `onState`, what was missed in a gap comes
+   * as a new state and `onSnapshot`; without it, event by event. In mode `latest` events have no
+   * `data`. A Callboard hears a topic once: whoever needs it in two modes opens two.
    */
   subscribe(topic, options = {}) {
     if (this._error) throw this._error;
-    if (this._subscriptions.has(topic)) throw new Error(`${topic} is already heard here`);
+    if (this._subscriptions.has(topic)) {
+      throw new Error(`${topic} is already heard here: close that subscription, or open another Callboard`);
+    }
     const subscription = new Subscription(this, topic, options);
     this._subscriptions.set(topic, subscription);
     this._say(subscription._frame());
@@ -392,7 +402,17 @@ export class Callboard {
 
   _setStatus(status) {
     this.status = status;
-    this.options.onStatus?.(status);
+    call(this.options.onStatus, status);
+  }
+}
+
+/** Call a page's listener. What it throws is the page's, and is reported as such: we go on. */
+function call(listener, ...values) {
+  try {
+    listener?.(...values);
+  } catch (error) {
+    if (globalThis.reportError) globalThis.reportError(error);
+    else setTimeout(() => { throw error; });
   }
 }
 

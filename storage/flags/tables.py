@@ -8,6 +8,7 @@ of what they count. Rules: spec flags 10.2, 10.6, 10.10.
 from __future__ import annotations
 
 from storage.bulk import Bulk
+from storage.store import Export
 
 SCHEMA = (
     # Whose an environment is, and how many days its rows are kept (NULL: for ever).
@@ -46,6 +47,24 @@ SCHEMA = (
 )
 TABLES = ("flag_assignment", "flag_activation", "flag_hit", "flag_count")
 """Lists with rows of environments, in the order in which an erasure empties them."""
+EXPORTS = {
+    "flag_environment": Export("project, env, assignment_days, hit_days, report_days", ("env",)),
+    "flag_assignment": Export(
+        "project, env, subject, grp, variation, activated, seen_at", ("env", "subject", "grp")
+    ),
+    "flag_activation": Export(
+        "id, project, env, visitor, anonymous, campaign, grp, variation, qa, done_at, at", ("id",)
+    ),
+    "flag_hit": Export(
+        "id, project, env, visitor, anonymous, type, CAST(fields AS BLOB) AS fields, done_at, at",
+        ("id",),
+    ),
+    "flag_count": Export(
+        "project, env, day, metric, campaign, grp, variation, name, count, value",
+        ("env", "day", "metric", "campaign", "grp", "variation", "name"),
+    ),
+}
+"""What an export shows of each; a hit's fields are JSON, and stand as such."""
 
 _ASSIGNMENT = (
     "INSERT INTO flag_assignment (project, env, subject, grp, variation, activated, seen_at)"

@@ -28,6 +28,7 @@ class FlagLists:
     name = "flags"
     kinds = frozenset({KIND})
     version = 1
+    exports = tables.EXPORTS
 
     def __init__(self) -> None:
         self._place = ("", "", "")

@@ -36,6 +36,9 @@ ECHO = Domain(
         Route("POST", "/echo/{a}/x", echo, "open", hot=True, body_bytes_max=100, present=present),
         Route("GET", "/echo/cold/{a}", echo, "open", present=present),
         Route("GET", "/echo/cold/{a}/", echo, "open", present=present),
+        Route("GET", "/echo/rest/{a}/{b...}", echo, "open", present=present),
+        Route("GET", "/echo/hot-rest/{a}/{b...}", echo, "open", hot=True, present=present),
+        Route("GET", "/echo/hot-rest/{a}/last", broken, "open", hot=True, present=present),
         Route("GET", "/echo/broken", broken, "open", present=present),
         Route("GET", "/echo/broken-hot", broken, "open", hot=True, present=present),
     ),
@@ -71,6 +74,30 @@ async def test_the_absolute_form_of_proxies_is_understood(admin):
 async def test_hot_parts_are_split_raw(admin, path):
     """A hot route decodes a part after splitting."""
     assert (await admin("POST", path, b"hi")).json()["parts"] == {"a": "a/b"}
+
+
+@pytest.mark.parametrize("start", ["/echo/rest", "/echo/hot-rest"])
+@pytest.mark.parametrize(
+    ("rest", "meant"),
+    [
+        ("one", "one"),
+        ("one/two", "one/two"),
+        ("one%2Ftwo/three%20four", "one/two/three four"),
+        ("/one//", "/one//"),
+        ("https://example.org/", "https://example.org/"),
+        ("last/", "last/"),
+    ],
+)
+async def test_a_rest_is_taken_whole(admin, start, rest, meant):
+    """Slashes of an old client's id are its own, in front of Quart and behind."""
+    assert (await admin("GET", f"{start}/a%2Fb/{rest}")).json()["parts"] == {"a": "a/b", "b": meant}
+    assert (await admin("GET", f"{start}/a/")).status == 404
+
+
+async def test_a_path_without_a_rest_goes_first(admin):
+    """What is named stands before what takes anything."""
+    assert (await admin("GET", "/echo/hot-rest/a/last")).status == 500
+    assert (await admin("GET", "/echo/hot-rest/a")).status == 404
 
 
 async def test_a_trailing_slash_is_another_route_only_where_said(admin):
@@ -146,6 +173,9 @@ async def test_documents_are_made_from_the_table(admin):
         "/echo/{a}/x",
         "/echo/cold/{a}",
         "/echo/cold/{a}/",
+        "/echo/rest/{a}/{b}",
+        "/echo/hot-rest/{a}/{b}",
+        "/echo/hot-rest/{a}/last",
         "/echo/broken",
         "/echo/broken-hot",
     }

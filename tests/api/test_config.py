@@ -50,12 +50,10 @@ def test_lists_and_tables_come_from_the_environment_too() -> None:
     environ = {
         "CALLBOARD_LISTEN": "127.0.0.1:1, unix:door",
         "CALLBOARD_HOSTS": "a.example=flags,b.example=stories",
-        "CALLBOARD_RETENTION_DAYS": "hits=30",
     }
     found = settings(environ=environ)
     assert found.listen == ("127.0.0.1:1", "unix:door")
     assert found.hosts == {"a.example": "flags", "b.example": "stories"}
-    assert found.retention_days == {"hits": 30.0}
 
 
 def test_variables_of_clients_and_orchestrators_are_not_settings() -> None:

@@ -90,6 +90,18 @@ async def test_patches_lead_from_state_to_state(autojump_clock: MockClock) -> No
         assert apply(first["state"], second["patch"]) == {**STATE, "code": "b"}
 
 
+async def test_patches_may_come_with_the_data(autojump_clock: MockClock) -> None:
+    """Whoever asks for both is told what happened and what it led to, in one frame."""
+    async with open_world() as world, world.socket(DOOR_KEY) as wire:
+        wire.say({"t": "sub", "topic": "door/1", "delta": ["jsonpatch", "data"]})
+        await wire.next()
+        await world.set_codes(1, 2)
+        first, second = await wire.next(), await wire.next()
+        assert (first["data"], first["state"]["code"]) == ({"code": "code 1"}, "code 1")
+        assert second["data"] == {"code": "code 2"}
+        assert apply(first["state"], second["patch"]) == {**STATE, "code": "code 2"}
+
+
 async def test_patches_are_made_only_while_somebody_asked(autojump_clock: MockClock) -> None:
     """A fact that nobody hears by patch is never compared."""
     async with open_world() as world, world.socket(DOOR_KEY) as wire:

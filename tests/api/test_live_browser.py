@@ -89,6 +89,60 @@ plain.subscribe("door/1", { onEvent: (event) => { if (event.version < 12) heard.
 
 
 @needs_node
+async def test_a_page_hears_events_and_states(tmp_path: Path) -> None:
+    """One subscription gives both, each event with its data; a listener that throws stops nobody.
+
+    What it threw is reported; the same topic a second time is refused at once.
+    """
+    (tmp_path / "callboard.mjs").write_bytes(SCRIPT.read_bytes())
+    (tmp_path / "both.mjs").write_text(BOTH)
+    with trio.fail_after(30):
+        async with served() as (world, host):
+            out: list[str] = []
+            async with trio.open_nursery() as nursery:
+
+                async def listen() -> None:
+                    out.append(await node(tmp_path / "both.mjs", live_url(host)))
+
+                nursery.start_soon(listen)
+                await world.hub.wait_for_listeners((PROJECT, "door/1"))
+                await world.set_codes(1, 5)
+    told = json.loads(out[0])
+    codes = [f"code {number}" for number in range(1, 6)]
+    assert told["events"] == [[version, codes[version - 1]] for version in range(1, 6)]
+    assert told["states"] == [None, *codes]
+    assert told["passed"] == ["event"] * 5 + ["status"]
+    assert "another Callboard" in told["twice"]
+
+
+BOTH = """
+import { Callboard } from "./callboard.mjs";
+const events = [], states = [], passed = [];
+let twice = "";
+process.on("uncaughtException", (error) => { passed.push(error.message); });
+const board = new Callboard(process.argv[2], {
+  token: "door-key",
+  onStatus: (status) => { if (status === "open") throw new Error("status"); },
+});
+board.subscribe("door/1", {
+  onEvent: (event) => {
+    events.push([event.version, event.data.code]);
+    throw new Error("event");
+  },
+  onState: (state, at) => {
+    states.push(state && state.code);
+    if (at.version < 5) return;
+    setTimeout(() => {
+      console.log(JSON.stringify({ events, states, passed: passed.sort(), twice }));
+      process.exit(0);
+    }, 50);
+  },
+});
+try { board.subscribe("door/1", { mode: "events" }); } catch (error) { twice = error.message; }
+"""
+
+
+@needs_node
 async def test_both_clients_patch_alike(tmp_path: Path) -> None:
     """The browser's `applyPatch` gives what Python's does, also for awkward names."""
     (tmp_path / "callboard.mjs").write_bytes(SCRIPT.read_bytes())

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import socket
+import ssl
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import trio
+from certificates import self_signed
 from live_server import cut_all, live_url, served
 from live_world import DOOR_KEY, PROJECT
 from trio.testing import wait_all_tasks_blocked
 
 from api.client import LiveClosed, Refused, open_live
+from api.client.stream import open_stream
 from api.sockets import Patience
 from engine.limits import Limits
 
@@ -99,6 +105,44 @@ async def test_the_python_client_knows_when_it_is_not_wanted() -> None:
                 with pytest.raises(LiveClosed) as closed:
                     await anext(door)
                 assert closed.value.code == 4401
+
+
+@pytest.mark.parametrize("secured", [False, True], ids=["ws", "wss"])
+async def test_the_python_client_closes_what_it_opened(secured: bool, tmp_path: Path) -> None:
+    """Also when the server closes first: nothing is left to the garbage collector."""
+    certificate, key = self_signed(tmp_path)
+    tls = {"tls_cert": str(certificate), "tls_key": str(key)} if secured else {}
+    trust = ssl.create_default_context(cafile=str(certificate))
+    with trio.fail_after(20), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ResourceWarning)
+        async with served(**tls) as (world, host):
+            url = live_url(host).replace("ws", "wss" if secured else "ws")
+            async with open_live(url, key=DOOR_KEY, trust=trust) as live:
+                door = live.subscribe("door/1")
+                for version in range(1, 4):
+                    await anext(door)
+                    await cut_all(world)
+                    await world.set_code(f"code {version}")
+                assert (await anext(door)).version == 3
+                assert live.connections == 4
+        gc.collect()
+    assert not [str(one.message) for one in caught if one.category is ResourceWarning]
+
+
+async def test_a_certificate_that_is_not_trusted_is_final(tmp_path: Path) -> None:
+    """The client says so and does not come back; a server without TLS may get it later."""
+    certificate, key = self_signed(tmp_path)
+    with trio.fail_after(20):
+        async with (
+            served(tls_cert=str(certificate), tls_key=str(key)) as (_, host),
+            open_live(f"wss://{host}/v1/live", key=DOOR_KEY) as live,
+        ):
+            with pytest.raises(LiveClosed, match="not trusted") as closed:
+                await anext(live.subscribe("door/1"))
+            assert closed.value.code == 1015
+        async with served() as (_, host):
+            with pytest.raises(OSError, match="TLS"):
+                await open_stream(f"wss://{host}/v1/live", None)
 
 
 async def test_a_stranger_listens_with_the_python_client() -> None:

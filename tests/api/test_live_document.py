@@ -25,7 +25,7 @@ async def test_real_frames_are_as_the_document_says(autojump_clock: MockClock) -
         async with world.socket("admin-key") as wire:
             wire.say(
                 {"t": "sub", "id": 1, "topic": "door/1"},
-                {"t": "sub", "id": "two", "topic": "door/2", "delta": ["jsonpatch"]},
+                {"t": "sub", "id": "two", "topic": "door/2", "delta": ["jsonpatch", "data"]},
                 {"t": "sub", "topic": "door/3", "mode": "latest"},
                 {"t": "sub", "topic": "kind/door"},
                 {"t": "sub", "topic": "window/1"},

@@ -56,15 +56,15 @@ def test_secrets_come_from_elsewhere(tmp_path: Path) -> None:
 
 
 def test_files_are_put_in_place_of_their_paths(tmp_path: Path) -> None:
-    """A door's files, relative to the project file, stand in the document as JSON values."""
+    """A door's files, relative to the project file, stand in the document to the letter."""
     (tmp_path / "shapes").mkdir()
-    (tmp_path / "shapes" / "round.json").write_text('{"edges": 0, "exact": 1.5}')
+    (tmp_path / "shapes" / "round.json").write_text('{"edges": 0,\n "exact": 1.50}\n')
     text = (
         'project = "demo"\n[lamps.hall]\nshape = "shapes/round.json"\n'
         'shapes = ["shapes/round.json", "shapes/round.json"]\n'
     )
     hall = read(tmp_path, text)["lamps"]["hall"]
-    assert hall["shape"] == {"edges": 0, "exact": 1.5}
+    assert hall["shape"] == '{"edges": 0,\n "exact": 1.50}\n'
     assert hall["shapes"] == [hall["shape"]] * 2
 
 

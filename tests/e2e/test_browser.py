@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from e2e.browsing import Site, browsing, self_signed, wait_until
+from certificates import self_signed
+from e2e.browsing import Site, browsing, wait_until
 from e2e.conftest import Daemon
 from e2e.flag_world import FILE, Operator
 from e2e.real_clients import HERE
@@ -20,6 +21,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
 pytestmark = pytest.mark.slow
+CHANGES = ("PanicSet", "PanicSet", "BucketingChanged")
 
 
 @pytest.fixture
@@ -100,9 +102,9 @@ def test_a_page_shows_it_live_and_comes_back(
         assert shown(browser, "phase") == "ready"
         wait_until(browser, lambda: len(heard(browser)["events"]) == 3, "the list caught up")
         told = heard(browser)
-        assert [version for version, _ in told["events"]] == [before + 1, before + 2, before + 3]
-        assert [name for _, name in told["events"]] == ["PanicSet", "PanicSet", "BucketingChanged"]
+        assert told["events"] == [[before + n, name] for n, name in enumerate(CHANGES, 1)]
         assert told["snapshots"] == 2, "the card was given the state anew, once"
+        assert told["card"] == [["PanicSet", "admin_1"]], "with the state it hears the events"
         browser.save_screenshot(str(tmp_path / "resumed.png"))
         browser.execute_script("boards.forEach((each) => each.close())")
         wait_until(browser, lambda: shown(browser, "status") == "closed", "it left")

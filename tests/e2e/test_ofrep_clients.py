@@ -135,12 +135,21 @@ def test_a_wrong_key_is_refused(provider: Client, operator: Operator) -> None:
     assert provider.all("request")[-1]["status"] == 401
 
 
-def test_panic_gives_the_defaults(provider: Client, operator: Operator) -> None:
-    """In panic the client uses its own defaults, and our values again afterwards."""
+def test_panic_gives_the_defaults(
+    provider: Client, operator: Operator, request: pytest.FixtureRequest
+) -> None:
+    """In panic the client uses its own defaults, and our values again afterwards.
+
+    Python says DISABLED; the Node server provider calls any answer without a value an error.
+    """
     start(provider, operator)
     operator.panic(True)
     found = provider.ask("evaluate", key="number", otherwise=7, context=WHO)
     assert found["value"] == 7
+    assert (
+        found["reason"]
+        == {"python": "DISABLED", "server": "ERROR"}[request.node.callspec.params["provider"]]
+    )
     assert provider.all("request")[-1]["status"] == 200
     operator.panic(False)
     found = provider.ask("evaluate", key="number", otherwise=7, context=WHO)

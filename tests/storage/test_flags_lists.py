@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from houses import Caller, open_caller
 
 from api.apply import BadDocument, declare
 from engine.effects import Append
 from engine.messages import Address, Erase
+from storage import export
 from storage.flags import FlagLists, queries
 from storage.flags.writes import ActivationRow, AssignmentRow, CountRow, HitRow
 
@@ -46,6 +48,15 @@ def count(caller: Caller, table: str) -> int:
         lambda connection: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
     )
     return found
+
+
+async def exported(caller: Caller, project: str = "demo") -> dict[str, list[dict[str, Any]]]:
+    """What an export of a project holds of the lists, by table."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    async for line in export.export(caller.house.tables, project, (FlagLists(),)):
+        row = msgspec.json.decode(line)
+        found.setdefault(row.pop("table"), []).append(row)
+    return {table: rows for table, rows in found.items() if table in FlagLists.exports}
 
 
 def exposure(visitor: str = "v", **more: Any) -> ActivationRow:
@@ -176,3 +187,33 @@ def test_the_view_names_its_lists_once() -> None:
     view = FlagLists()
     assert all(name.startswith("flag_") for name in view.appends)
     assert view.kinds == {"environment"}
+
+
+async def test_an_export_holds_the_lists(house: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every table, page by page, each row once; a hit's fields as JSON; nothing of others."""
+    monkeypatch.setattr(export, "PAGE_ROWS", 2)
+    await declare(house.house, {"project": "other", "flags": {"env_2": {}}}, "test")
+    visitors = [f"visitor-{number}" for number in range(5)]
+    await append(house, "flag_activation", *(exposure(visitor) for visitor in visitors))
+    counted = (CountRow("env_1", "2026-01-01", "EVENT"),)
+    await append(
+        house,
+        "flag_hit",
+        HitRow("env_1", "v", "", "EVENT", '{"ea":"buy"}', 7, counted),
+    )
+    found = await exported(house)
+    assert [row["subject"] for row in found["flag_assignment"]] == visitors
+    assert [row["visitor"] for row in found["flag_activation"]] == visitors
+    assert [row["fields"] for row in found["flag_hit"]] == [{"ea": "buy"}]
+    assert [(row["metric"], row["count"]) for row in found["flag_count"]] == [
+        ("EVENT", 1),
+        ("EXPOSURE", 5),
+    ]
+    assert [row["env"] for row in found["flag_environment"]] == ["env_1"]
+    assert list(await exported(house, "other")) == ["flag_environment"]
+    made = house.house.tables.read_now(
+        lambda connection: connection.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'flag%'"
+        ).fetchall()
+    )
+    assert {name for (name,) in made} == set(FlagLists.exports) == set(found)

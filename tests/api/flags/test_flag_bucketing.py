@@ -204,13 +204,64 @@ async def test_reverting_publishes_an_earlier_file_again(door: Door) -> None:
     assert old.json() == file(COLOURS)
 
 
+@pytest.mark.parametrize("body", [b"", {}])
+async def test_reverting_without_a_version_goes_back_and_forth(door: Door, body: Any) -> None:
+    """To the file before the present one, whatever the switch did meanwhile; twice is undone."""
+    await door.put(file(COLOURS))
+    await door.panic(True)
+    await door.panic(False)
+    for names in ({"colours", "greeting"}, {"colours"}, {"colours", "greeting"}):
+        got = await door.admin("POST", f"{MANAGED}/revert", body)
+        assert got.status == 200
+        assert set(await door.chosen()) == names
+    newest = (await door.admin("GET", f"{MANAGED}/history?limit=1")).json()["history"][0]
+    assert newest["version"] == got.json()["version"]
+    assert newest["revertedTo"] == newest["version"] - 2
+
+
+async def test_a_revert_that_is_repeated_is_carried_out_once(door: Door) -> None:
+    """Under its key it means the file it meant the first time, and guards that one's ETag."""
+    tag = (await door.put(file(COLOURS))).headers["etag"]
+    for more in ({}, {"if-match": tag}):
+        headers = {"idempotency-key": f"once{len(more)}", **more}
+        first = await door.admin("POST", f"{MANAGED}/revert", headers=headers)
+        assert first.status == 200
+        again = await door.admin("POST", f"{MANAGED}/revert", headers=headers)
+        assert (again.status, again.json()) == (200, first.json())
+        assert set(await door.chosen()) == {"colours", "greeting"}
+        await door.admin("POST", f"{MANAGED}/revert")
+        tag = (await door.admin("GET", MANAGED)).headers["etag"]
+
+
+async def test_a_revert_to_the_file_before_is_guarded(door: Door) -> None:
+    """Another file that comes in between is not lost: the one who reverts had not seen it."""
+    await door.put(file(COLOURS))
+    table = door.shelf.environments
+    look_up = table.prepared
+
+    async def slowly(project: str, hash_: str) -> Any:
+        await door.put(file(GREETING))
+        return await look_up(project, hash_)
+
+    table.prepared = slowly  # type: ignore[method-assign]
+    assert (await door.admin("POST", f"{MANAGED}/revert")).status == 412
+    assert set(await door.chosen()) == {"greeting"}
+
+
+async def test_there_may_be_no_file_before(door: Door) -> None:
+    """The first file has none before it: 404."""
+    assert (await door.admin("POST", f"{MANAGED}/revert")).status == 404
+
+
 @pytest.mark.parametrize("body", [{"version": 99}, {"version": 1}, {"version": 0}])
 async def test_reverting_to_nothing_is_404(door: Door, body: Any) -> None:
     """A version that is not there yet, or that had no file."""
     assert (await door.admin("POST", f"{MANAGED}/revert", body)).status == 404
 
 
-@pytest.mark.parametrize("body", [b"", {"version": "1"}, {"vers": 1}, {"version": 1, "x": 2}])
+@pytest.mark.parametrize(
+    "body", [b"x", {"version": None}, {"version": "1"}, {"vers": 1}, {"version": 1, "x": 2}]
+)
 async def test_a_bad_revert_is_400(door: Door, body: Any) -> None:
     """Unknown members and wrong types are said."""
     assert (await door.admin("POST", f"{MANAGED}/revert", body)).status == 400

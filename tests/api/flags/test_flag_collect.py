@@ -154,11 +154,11 @@ async def test_context_events_are_kept_as_segments(door: Door) -> None:
 
 
 async def test_segments_and_scores_are_empty(door: Door) -> None:
-    """The JS SDK asks for third-party segments by visitor, whose id may hold a slash."""
+    """SDKs ask by visitor, and leave a slash in its id as it is."""
     host = "api-data-connector.flagship.io"
-    got = await door.nobody("GET", "/accounts/env_1/segments/a%2Fb", host=host)
+    got = await door.nobody("GET", "/accounts/env_1/segments/a/b%2Fc", host=host)
     assert (got.status, got.json()) == (200, [])
-    path = "/v1/segments/clients/env_1/visitors/v?partner=eai"
+    path = "/v1/segments/clients/env_1/visitors/v/w?partner=eai"
     got = await door.nobody("GET", path, host="uc-info.flagship.io")
     assert (got.status, got.json()) == (200, {})
 

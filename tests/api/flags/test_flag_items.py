@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flag_door import COLOURS, Door, file
 
+from api import project_file
 from api.apply import declare
 from api.auth import Principal
 from api.flags import items as flag_items
@@ -51,7 +53,7 @@ def test_keys_settings_and_file_are_items_of_their_own() -> None:
         ({"env_1": {"api_key": 7}}, "flags.env_1.api_key is a key or a list"),
         ({"env_1": {"api_key": [f"key-number-{n}" for n in range(3)]}}, "at most 2 keys"),
         ({"env_1": {"api_key": "same-key-1", "client_keys": ["same-key-1"]}}, "same key twice"),
-        ({"env_1": {"require_key": "yes"}}, "flags.env_1: Expected `bool`"),
+        ({"env_1": {"require_key": "yes"}}, "flags.env_1.require_key: Expected `bool`"),
         ({"env_1": {"hit_days": 0}}, "flags.env_1.hit_days is above 0"),
         ({"env_1": {"bucketing": {"campaigns": 3}}}, "flags.env_1.bucketing: $.campaigns"),
     ],
@@ -84,6 +86,36 @@ async def test_applying_again_changes_nothing_and_never_touches_panic(door: Door
     assert again.applied == ()
     snapshot = await door.house.directory.peek(address)
     assert (snapshot.version, snapshot.phase) == (version, "panic")
+
+
+async def test_a_file_that_was_applied_is_the_same_when_put(door: Door, tmp_path: Path) -> None:
+    """The project file gives the bucketing file to the letter, so both have one hash."""
+    text = '{ "campaigns": [],  "generatedAt": 1.50 }\n'
+    (tmp_path / "bucketing.json").write_text(text)
+    (tmp_path / "project.toml").write_text(
+        f'project = "demo"\n[flags.env_1]\napi_key = "{door.sdk.key}"\n'
+        'bucketing = "bucketing.json"\n'
+    )
+    document = project_file.read(tmp_path / "project.toml", (DOMAIN,), {})
+    sent = await door.admin("PUT", "/v1/projects/demo", document)
+    assert "flags.env_1.bucketing" in sent.json()["applied"]
+    assert "flags.env_1.bucketing" in (await declare(door.house, document, "test")).unchanged
+    shown = (await door.admin("GET", "/v1/actors/environment/env_1")).json()
+    assert (await door.put(text.encode())).json()["version"] == shown["version"]
+
+
+async def test_what_is_shown_of_settings_is_in_camel_case(door: Door) -> None:
+    """In the project file they are snake_case; states, facts and pushes have one spelling."""
+    document = {"project": "demo", "flags": {"env_1": {"require_key": True, "hit_days": 2}}}
+    await declare(door.house, document, "test")
+    shown = (await door.admin("GET", "/v1/actors/environment/env_1")).json()["state"]
+    facts = (await door.admin("GET", "/v1/actors/environment/env_1/facts")).json()["facts"]
+    for settings in (shown["settings"], facts[-1]["data"]["settings"]):
+        assert (settings["requireKey"], settings["hitDays"]) == (True, 2.0)
+    assert "_" not in "".join([*shown, *shown["settings"]])
+    kept = await door.house.directory.store.load(Address("demo", "environment", "env_1"))
+    assert kept is not None
+    assert b'"requireKey":true' in (kept.state or b"")
 
 
 def test_who_may_listen() -> None:
