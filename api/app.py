@@ -31,7 +31,7 @@ from api.cors import Origins, asked_by
 from api.hosts import Hosts
 from api.house import House
 from api.http import Answer, Call, Problem, Route, present_problem
-from api.live import live_app
+from api.live.door import live_app
 from api.paths import EVERY_METHOD, HotRoutes, Rest, rule
 from api.proxies import Proxies
 

@@ -20,7 +20,7 @@ import trio
 
 from actors import projects as projects_kind
 from api import app as front
-from api import apply, live, memory, project_file, routes
+from api import apply, memory, project_file, routes
 from api.config import BadSettings, Settings
 from api.connections import Server
 from api.credentials import Credentials
@@ -28,6 +28,7 @@ from api.domain import Domain
 from api.domains import DOMAINS
 from api.house import House
 from api.lines import Lines
+from api.live import door as live
 from api.metrics import Metrics
 from api.observer import Log, routed_logging
 from api.sockets import Doorway, Patience

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from api import actors, asyncapi, docs, health, live, machines, openapi, projects, scrape
+from api import actors, docs, health, machines, openapi, projects, scrape
 from api.domain import Domain
 from api.http import Answer, Call, Problem, Route, answer
+from api.live import asyncapi
+from api.live import door as live
 
 STATIC = Path(__file__).parent / "static"
 SCRIPTS = {path.name: path.read_bytes() for path in sorted(STATIC.glob("*.js"))}

@@ -12,7 +12,7 @@ from live_world import World, open_world
 from api.app import build
 from api.config import Settings
 from api.connections import Server
-from api.live import LIVE_ROUTES
+from api.live.door import LIVE_ROUTES
 from api.sockets import Doorway, Patience
 from engine.limits import Limits
 

@@ -14,7 +14,7 @@ import msgspec
 import trio
 
 from api.house import House
-from api.live import live_app
+from api.live.door import live_app
 
 
 def upgrade_scope(

@@ -22,7 +22,7 @@ from api.config import Settings
 from api.credentials import Credentials
 from api.domain import Domain
 from api.house import House
-from api.live import LiveDoor, open_live
+from api.live.door import LiveDoor, open_live
 from api.observer import Log
 from engine.directory import Directory
 from engine.hub import Hub, Listener, Told, Topic

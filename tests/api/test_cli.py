@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from api.auth import hash_key
 from api.cli import main
-from api.cli_demo import EXAMPLES
+from api.cli.demo import EXAMPLES
 
 KEY = "an-admin-key-of-tests"
 PROJECT = f'project = "demo"\nadmin_keys = ["{KEY}"]\n'

@@ -11,8 +11,8 @@ import trio
 from live_world import DOOR_KEY, PROJECT, open_world
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from api.asyncapi import asyncapi_document
-from api.frames import CLIENT_FRAMES, SERVER_FRAMES
+from api.live.asyncapi import asyncapi_document
+from api.live.frames import CLIENT_FRAMES, SERVER_FRAMES
 from engine.limits import Limits
 
 

@@ -14,7 +14,7 @@ from live_world import DOOR_KEY, PROJECT, VISITOR_TOKEN, World, open_world
 from trio.testing import MockClock
 
 from api.http import Call, Problem
-from api.live import LIVE_ROUTES, create_ticket, listen
+from api.live.door import LIVE_ROUTES, create_ticket, listen
 from engine.limits import Limits
 
 # --- event streams

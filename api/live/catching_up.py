@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET, Raw, UnsetType
 
-from api.frames import Err, Subd, Unsubd
 from api.http import Problem, problem_of
+from api.live.frames import Err, Subd, Unsubd
+from api.live.rendering import Line, line, stored_kind_line, stored_line
+from api.live.subscription import Phase, Subscription
 from api.presenting import encode_state
-from api.rendering import Line, line, stored_kind_line, stored_line
-from api.subscription import Phase, Subscription
 from engine.limits import Limits
 from engine.messages import Erased, Snapshot, Stored
 from engine.ports import REDACTED

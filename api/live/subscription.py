@@ -11,9 +11,9 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
-from api.backlog import Backlog
-from api.frames import At, Id, Sub, Unsubd
-from api.rendering import Form, Line, line, said_line, told_line
+from api.live.backlog import Backlog
+from api.live.frames import At, Id, Sub, Unsubd
+from api.live.rendering import Form, Line, line, said_line, told_line
 from engine.hub import Hub, Said, Told, Topic
 from engine.kind import Kind
 from engine.messages import Address

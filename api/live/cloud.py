@@ -14,9 +14,9 @@ from urllib.parse import quote
 import msgspec
 from msgspec import UNSET, Raw
 
-from api.frames import Ev
 from api.http import encode
-from api.rendering import Line
+from api.live.frames import Ev
+from api.live.rendering import Line
 
 _ev = msgspec.json.Decoder(Ev)
 

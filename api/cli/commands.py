@@ -14,8 +14,13 @@ from typing import Any
 import click
 import trio
 
-from api import cli_demo, cli_folder, cli_keys, cli_remote, cli_watch, config, daemon, project_file
-from api.cli_errors import Plain, data_option, file_type, key_option, url_option
+from api import config, daemon, project_file
+from api.cli import demo as cli_demo
+from api.cli import folder as cli_folder
+from api.cli import keys as cli_keys
+from api.cli import remote as cli_remote
+from api.cli import watch as cli_watch
+from api.cli.errors import Plain, data_option, file_type, key_option, url_option
 from api.domains import DOMAINS
 from api.toml_file import BadFile
 

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, cast
 import trio
 
 from api.auth import ANONYMOUS, Principal
-from api.connection import NEVER, Connection, problem_for
-from api.frames import At, Mode, Sub
 from api.http import Answer, Call, Problem
-from api.rendering import Line
-from api.tickets import may_come_from
+from api.live.connection import NEVER, Connection, problem_for
+from api.live.frames import At, Mode, Sub
+from api.live.rendering import Line
+from api.live.tickets import may_come_from
 from engine.messages import BadAddress
 
 if TYPE_CHECKING:
-    from api.live import LiveDoor
+    from api.live.door import LiveDoor
 
 EVENT_STREAM = "text/event-stream; charset=utf-8"
 COMMENT = b": alive\n\n"

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from api.frames import CLIENT_FRAMES, CLOSE_CODES, SERVER_FRAMES, SUBPROTOCOLS
+from api.live.frames import CLIENT_FRAMES, CLOSE_CODES, SERVER_FRAMES, SUBPROTOCOLS
 
 VERSION = "3.1.0"
 DESCRIPTION = """\

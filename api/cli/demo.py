@@ -12,10 +12,10 @@ import click
 import trio
 
 from api import config, daemon
-from api.cli_errors import Failure
+from api.cli.errors import Failure
 from api.domains import DOMAINS
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 LISTEN = "127.0.0.1:8080"
 
 

@@ -12,11 +12,11 @@ from urllib.parse import parse_qsl
 
 import trio
 
-from api.frames import CLOUD_EVENTS, PROTOCOL, SUBPROTOCOLS, Sub
 from api.http import Problem, present_problem
+from api.live.frames import CLOUD_EVENTS, PROTOCOL, SUBPROTOCOLS, Sub
 
 if TYPE_CHECKING:
-    from api.session import Session
+    from api.live.session import Session
 
 PATH = "/v1/live"
 CLOSE_SECONDS_MAX = 1.0

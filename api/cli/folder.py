@@ -15,8 +15,9 @@ import click
 import msgspec
 import trio
 
-from api import cli_remote, config, daemon
-from api.cli_errors import Failure, data_option, file_type, key_option, url_option
+from api import config, daemon
+from api.cli import remote as cli_remote
+from api.cli.errors import Failure, data_option, file_type, key_option, url_option
 from api.domains import DOMAINS
 from api.lines import Lines
 from api.metrics import Metrics

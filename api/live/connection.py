@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from api.auth import Principal
-from api.backlog import Backlog
-from api.frames import Bye, Ping, Sub
 from api.http import Problem
-from api.rendering import Form, Line, line
-from api.subscription import Phase, Subscription
+from api.live.backlog import Backlog
+from api.live.frames import Bye, Ping, Sub
+from api.live.rendering import Form, Line, line
+from api.live.subscription import Phase, Subscription
 from api.times import rfc3339
 from engine.limits import Limits
 from engine.messages import Address, BadAddress, check_id
 
 if TYPE_CHECKING:
-    from api.live import LiveDoor
+    from api.live.door import LiveDoor
 
 RESTART = 1012
 NEVER = float("inf")

@@ -16,15 +16,15 @@ import msgspec
 import trio
 
 from api.auth import OPERATOR, Principal
-from api.catching_up import Reader
-from api.connection import Connection
-from api.frames import CLOUD_EVENTS
 from api.house import House
 from api.http import Answer, Call, Problem, Route, answer
-from api.session import Receive, Send, Session
-from api.sse import open_stream
-from api.tickets import Tickets, may_come_from
-from api.upgrade import (
+from api.live.catching_up import Reader
+from api.live.connection import Connection
+from api.live.frames import CLOUD_EVENTS
+from api.live.session import Receive, Send, Session
+from api.live.sse import open_stream
+from api.live.tickets import Tickets, may_come_from
+from api.live.upgrade import (
     CLOSE_SECONDS_MAX,
     choose_subprotocol,
     reject,

@@ -13,9 +13,10 @@ import trio
 from msgspec import UNSET
 
 from api.auth import ANONYMOUS, OPERATOR, Principal
-from api.cloud import cloud_text
-from api.connection import NEVER, Connection, problem_for
-from api.frames import (
+from api.http import Problem
+from api.live.cloud import cloud_text
+from api.live.connection import NEVER, Connection, problem_for
+from api.live.frames import (
     Auth,
     BadFrame,
     ClientFrame,
@@ -32,14 +33,13 @@ from api.frames import (
     Welcome,
     parse,
 )
-from api.http import Problem
-from api.orders import Orders
-from api.rendering import line
-from api.tickets import may_come_from
+from api.live.orders import Orders
+from api.live.rendering import line
+from api.live.tickets import may_come_from
 from engine.messages import BadAddress
 
 if TYPE_CHECKING:
-    from api.live import LiveDoor
+    from api.live.door import LiveDoor
 
 Send = Callable[[Any], Awaitable[None]]
 Receive = Callable[[], Awaitable[Any]]

@@ -11,7 +11,7 @@ import httpx
 import msgspec
 
 from api import project_file
-from api.cli_errors import Failure
+from api.cli.errors import Failure
 from api.domains import DOMAINS
 
 SECONDS_MAX = 30.0

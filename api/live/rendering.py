@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw
 
-from api.frames import Eph, Ev, raw
 from api.http import encode
+from api.live.frames import Eph, Ev, raw
 from api.patch import diff
 from api.presenting import present_state
 from api.times import rfc3339

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
-from api.frames import Cmd, Res, raw
 from api.http import Problem, problem_of
+from api.live.frames import Cmd, Res, raw
+from api.live.rendering import line
 from api.presenting import encode_state, present_actor
-from api.rendering import line
 from engine.errors import EngineError
 from engine.kind import Kind
 from engine.messages import Address, Command
 
 if TYPE_CHECKING:
-    from api.session import Session
+    from api.live.session import Session
 
 Job = tuple[Cmd, Kind[Any], Address, Command]
 

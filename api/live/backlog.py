@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from api.frames import Lag
-from api.rendering import Line, line
+from api.live.frames import Lag
+from api.live.rendering import Line, line
 from engine.limits import Limits
 
 if TYPE_CHECKING:
-    from api.subscription import Subscription
+    from api.live.subscription import Subscription
 
 
 class Passing:

@@ -7,8 +7,8 @@ from typing import Any
 import click
 import msgspec
 
-from api.cli_errors import Failure, key_option, url_option
-from api.cli_remote import request
+from api.cli.errors import Failure, key_option, url_option
+from api.cli.remote import request
 
 PATH = ("v1", "keys")
 

@@ -9,7 +9,7 @@ import click
 import msgspec
 import trio
 
-from api.cli_errors import Failure, key_option, url_option
+from api.cli.errors import Failure, key_option, url_option
 from api.client import LiveClient, LiveClosed, Refused, Update, open_live
 
 SILENCE_SECONDS_MAX = 3.0
