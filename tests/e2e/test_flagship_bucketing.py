@@ -90,14 +90,21 @@ def flags_of(client: Client) -> set[str]:
     return set(client.ask("assigned"))
 
 
-@pytest.mark.covers("FS-047", "FS-058", "FS-071", "FS-072")
-def test_the_file_is_fetched_again_only_when_it_changed(sdk: Client, operator: Operator) -> None:
-    """Polls get 304 until the operator publishes; each change is told once, decisions are local."""
+@pytest.mark.covers("FS-047", "FS-056", "FS-058", "FS-071", "FS-072", "FS-087")
+def test_the_file_is_fetched_again_only_when_it_changed(
+    version: str, sdk: Client, operator: Operator
+) -> None:
+    """Polls get 304 until the operator publishes; each change is told once, decisions are local.
+
+    Only 4.x has the callbacks of the first poll under these names.
+    """
     operator.put(FIRST)
     assert start(sdk, operator) == "INITIALIZED"
     sdk.ask("visitor", visitorId="visitor_1", hasConsented=True)
     assert flags_of(sdk) == {"first"}
     sdk.wait("request", lambda each: each["status"] == 304)
+    if version == "flagship-4":
+        assert sdk.wait("polled")["status"] == 200
     assert len(polls(sdk, 200)) == 1
     assert polls(sdk, 304)[0]["headers"]["if-modified-since"] == [
         polls(sdk, 200)[0]["answered"]["last-modified"]
@@ -139,11 +146,13 @@ def test_without_an_interval_the_file_is_fetched_once(sdk: Client, operator: Ope
     assert len(sdk.requests("/bucketing.json")) == 1
 
 
-@pytest.mark.covers("FS-083", "FS-084")
+@pytest.mark.covers("FS-057", "FS-083", "FS-084")
 def test_an_environment_without_a_file(version: str, sdk: Client, operator: Operator) -> None:
     """404 until the first file: 4.0.5 waits for it, 5.2.0 starts without flags; both then go on."""
     assert start(sdk, operator) == {"flagship-4": "NOT_INITIALIZED"}.get(version, "INITIALIZED")
     assert polls(sdk, 404)
+    if version == "flagship-4":
+        assert sdk.wait("failed")["message"]
     operator.put(FIRST)
     sdk.wait("request", lambda each: each["status"] == 200)
     sdk.wait("sdk", lambda each: each["status"] == "INITIALIZED")
