@@ -20,6 +20,8 @@ from engine.messages import Address
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
+SEND_FRAME = "send_frame"
+"""Where a socket's scope offers, in its `state`, to send the bytes of finished frames."""
 ASK_FOR_KEY = (("WWW-Authenticate", "Bearer"),)
 
 

@@ -25,6 +25,7 @@ from hypercorn.trio.worker_context import EventWrapper, WorkerContext
 from hypercorn.typing import ConnectionState
 from hypercorn.utils import wrap_app
 
+from api.answering import SEND_FRAME
 from api.observer import Log
 from api.sockets import AnyListener
 
@@ -171,10 +172,18 @@ class Connection(TCPServer):
 
     async def run(self) -> None:
         """Serve until either side closes."""
+        self.state[SEND_FRAME] = self.send_frame
         try:
             await super().run()
         finally:
             await trio.aclose_forcefully(self.stream)  # also where a TLS handshake failed
+
+    async def send_frame(self, frame: bytes) -> None:
+        """Send a finished WebSocket frame: made once for all who get it, encoded by nobody else.
+
+        The protocol above knows nothing of it, and need not: a text frame changes no state there.
+        """
+        await self.protocol_send(RawData(data=frame))
 
     async def _read_data(self) -> None:
         """Read until the end; then no idle timer may keep what is left of the connection."""

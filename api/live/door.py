@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 import trio
 
+from api.answering import SEND_FRAME
 from api.auth import OPERATOR, Principal
 from api.house import House
 from api.http import Answer, Call, Problem, Route, answer
@@ -159,6 +160,7 @@ class LiveDoor:
             return
         await send({"type": "websocket.accept", "subprotocol": subprotocol})
         session = Session(self, headers, subprotocol == CLOUD_EVENTS)
+        session.send_frame = scope.get("state", {}).get(SEND_FRAME)
         if principal is not None:
             session.welcome(principal)
             subscribe_from_query(session, scope)

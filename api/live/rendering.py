@@ -38,12 +38,14 @@ class Form(StrEnum):
 class Line(str):
     """One finished frame. `is_event`: it may be dropped for a slow listener, and read again.
 
-    `cloud` keeps the same as a CloudEvent, made when the first pure consumer takes it.
+    `cloud` keeps the same as a CloudEvent, made when the first pure consumer takes it; `wire` keeps
+    it as the bytes of a WebSocket frame, made when the first socket takes it alone.
     """
 
-    __slots__ = ("cloud", "epoch", "is_event", "topic", "version")
+    __slots__ = ("cloud", "epoch", "is_event", "topic", "version", "wire")
 
     cloud: str | None
+    wire: bytes | None
     epoch: str
     is_event: bool
     topic: str
@@ -64,8 +66,31 @@ def line(
     made.epoch = epoch
     made.version = version
     made.is_event = is_event
-    made.cloud = None
+    made.cloud = made.wire = None
     return made
+
+
+def wire(lines: list[Any]) -> bytes:
+    """What leaves together, as the bytes of one text frame."""
+    if len(lines) > 1:
+        return text_frame("[" + ",".join(lines) + "]")
+    only = lines[0]
+    if not isinstance(only, Line):
+        return text_frame(only)
+    if only.wire is None:
+        only.wire = text_frame(only)
+    return only.wire
+
+
+def text_frame(text: str) -> bytes:
+    """One unfragmented text frame from a server (RFC 6455, 5.2)."""
+    payload = text.encode()
+    size = len(payload)
+    if size < 126:
+        return b"\x81" + bytes((size,)) + payload
+    if size < 65_536:
+        return b"\x81\x7e" + size.to_bytes(2) + payload
+    return b"\x81\x7f" + size.to_bytes(8) + payload
 
 
 def event_line(frame: Ev) -> Line:

@@ -34,7 +34,7 @@ from api.live.frames import (
     parse,
 )
 from api.live.orders import Orders
-from api.live.rendering import line
+from api.live.rendering import line, wire
 from api.live.tickets import may_come_from
 from engine.messages import BadAddress
 
@@ -59,12 +59,14 @@ class Session(Connection):
         "_tokens",
         "is_cloud",
         "is_gone",
-    )  # fmt: skip
+        "send_frame",
+    )
 
     def __init__(self, door: LiveDoor, headers: Mapping[str, str], is_cloud: bool) -> None:
         super().__init__(door, door.limits)
         self.is_cloud = is_cloud
         self.is_gone = False
+        self.send_frame: Callable[[bytes], Awaitable[None]] | None = None
         self._headers = {name: headers[name] for name in ("origin", "host") if name in headers}
         self._orders: Orders | None = None
         self._nursery: trio.Nursery | None = None
@@ -119,6 +121,8 @@ class Session(Connection):
                 self._numbered += 1
                 text = cloud_text(one, self.id, self._numbered)
                 await send({"type": "websocket.send", "text": text})
+        elif self.send_frame is not None and not self.is_gone:
+            await self.send_frame(wire(lines))
         else:
             text = lines[0] if len(lines) == 1 else "[" + ",".join(lines) + "]"
             await send({"type": "websocket.send", "text": text})
