@@ -22,6 +22,7 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 SEND_FRAME = "send_frame"
 """Where a socket's scope offers, in its `state`, to send the bytes of finished frames."""
+JUDGED_BY_HANDLERS = frozenset({"open", "handler"})
 ASK_FOR_KEY = (("WWW-Authenticate", "Bearer"),)
 
 
@@ -57,7 +58,7 @@ async def respond(call: Call) -> Answer:
     """Let the caller in, ask the handler, and give whatever goes wrong the door's shape."""
     route = call.route
     try:
-        if route.access != "open":
+        if route.access not in JUDGED_BY_HANDLERS:
             admit(call)
         made = await route.handler(call)
     except Exception as error:

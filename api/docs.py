@@ -19,13 +19,14 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto
 h1 { font-size: 1.6rem; } h2 { margin-top: 2.2rem; border-bottom: 1px solid var(--line); }
 code { font: 0.92em ui-monospace, monospace; }
 article { padding: 0.55rem 0; border-bottom: 1px solid var(--soft); }
-article p { margin: 0.15rem 0 0 5.2rem; }
+article p { margin: 0.15rem 0 0 4.6rem; }
 .method { display: inline-block; width: 4.6rem; font-weight: 700; color: var(--hue); }
 .who { float: right; font-size: 0.85rem; opacity: 0.75; }
 nav a { margin-right: 1rem; }
 """
 WHO = {
     "open": "no key needed",
+    "handler": "a key of the door",
     "key": "any key of the door",
     "admin": "admin key",
     "project": "operator or admin key",

@@ -228,9 +228,8 @@ class Route:
     """One line of the table of routes.
 
     `path` holds `{name}` parts, and `{name...}` for all the rest (`api.paths`). `access`: `open`,
-    `key` (any valid key of the door or an admin key), `admin`, `operator`. `hot` routes are
-    answered in front of Quart. `method` "*" hears every method. Without `body_required` the body
-    may be left out.
+    `handler` (which judges keys itself), `key` (any but the operator's), `admin`, `project` (admin or
+    operator), `operator`. `hot` routes are answered in front of Quart. `method` "*" hears every one.
     """
 
     method: str

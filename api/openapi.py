@@ -20,7 +20,7 @@ from api.paths import names, shown
 
 REF = "#/components/schemas/{name}"
 VERSION = "0.1.0"
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+KEYS: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}]
 
 PROBLEM: dict[str, Any] = {
     "type": "object",
@@ -76,7 +76,7 @@ def _operation(route: Route, schemas: Mapping[int, Any]) -> dict[str, Any]:
         "tags": [route.tag or "callboard"],
         "parameters": _parameters(route),
         "responses": _responses(route, schemas),
-        "security": [] if route.access == "open" else [{"bearer": []}, {"apiKey": []}],
+        "security": [] if route.access == "open" else KEYS,
     }
     if route.body is not None:
         operation["requestBody"] = {

@@ -37,7 +37,7 @@ LISTEN = ("/flags/ofrep/v1/events/{address}", "/ofrep/v1/events/{address}")
 def _decision(path: str, handler: Handler, summary: str, hidden: bool = False) -> tuple[Route, ...]:
     """A decision route: POST, and what it says to other methods."""
     asked = Route(
-        "POST", path, handler, "open", hot=True, summary=summary, body=dict[str, Any],
+        "POST", path, handler, "handler", hot=True, summary=summary, body=dict[str, Any],
         query=("mode", "exposeAllKeys", "extras"), body_bytes_max=QUESTION, present=present,
         cors=True, tag=NAME, hidden=hidden,
     )  # fmt: skip
@@ -114,7 +114,7 @@ FETCHED = (
 OPENFEATURE = (
     *(
         Route(
-            "POST", path + suffix, handler, "open", hot=True, summary=summary,
+            "POST", path + suffix, handler, "handler", hot=True, summary=summary,
             body=dict[str, Any], body_bytes_max=QUESTION, present=ofrep.present, cors=True,
             tag="openfeature",
         )
@@ -156,7 +156,7 @@ MANAGED = (
     ),
 )  # fmt: skip
 FIGURES = (
-    Route("GET", "/flags/v2/metrics", manage.metrics, "open", summary="Figures", present=present,
+    Route("GET", "/flags/v2/metrics", manage.metrics, "handler", summary="Figures", present=present,
           tag=NAME),
     *(
         Route("GET", path, manage.documentation, "open", present=present, hidden=True)

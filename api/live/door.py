@@ -247,7 +247,7 @@ LIVE_ROUTES: tuple[Route, ...] = (
         "GET",
         "/v1/live/sse",
         listen,
-        access="open",
+        access="handler",
         hot=True,
         summary="Live topics as server-sent events",
         query=("topic", "mode", "project"),
