@@ -228,8 +228,9 @@ class Route:
     """One line of the table of routes.
 
     `path` holds `{name}` parts, and `{name...}` for all the rest (`api.paths`). `access`: `open`,
-    `handler` (which judges keys itself), `key` (any but the operator's), `admin`, `project` (admin or
-    operator), `operator`. `hot` routes are answered in front of Quart. `method` "*" hears every one.
+    `handler` (which judges keys itself), `key` (any but the operator's), `admin`, `project` (admin
+    or operator), `operator`. `hot` routes are answered in front of Quart. `method` "*" hears every
+    method. Without `body_required` the body may be left out.
     """
 
     method: str
