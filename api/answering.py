@@ -146,4 +146,5 @@ async def serve_hot(call: Call, receive: Receive, send: Send) -> None:
 def note_request(call: Call, status: int, seconds: float) -> None:
     """One log line and one count per request."""
     name = call.principal.name if call.principal is not None else ""
-    call.house.log.request(call.method, call.path, status, seconds, name)
+    path = call.route.path if call.route.private_path else call.path
+    call.house.log.request(call.method, path, status, seconds, name)

@@ -230,7 +230,8 @@ class Route:
     `path` holds `{name}` parts, and `{name...}` for all the rest (`api.paths`). `access`: `open`,
     `handler` (which judges keys itself), `key` (any but the operator's), `admin`, `project` (admin
     or operator), `operator`. `hot` routes are answered in front of Quart. `method` "*" hears every
-    method. Without `body_required` the body may be left out.
+    method. Without `body_required` the body may be left out. A `private_path` holds a capability:
+    logs show the route's path instead.
     """
 
     method: str
@@ -248,3 +249,4 @@ class Route:
     cors: bool = False
     tag: str = ""
     hidden: bool = False
+    private_path: bool = False

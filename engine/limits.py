@@ -116,6 +116,12 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     drain_seconds_max: float = 9.0
     """The whole exit, before whatever is left is cut."""
 
+    # --- strangers
+    stranger_requests_per_second: float = 200.0
+    """Requests of one address without a server's key, per thing it names; then 429."""
+    stranger_requests_burst: float = 2_000.0
+    """As many may come at once: a whole office behind one address is a crowd, not an attack."""
+
     # --- bodies
     body_bytes_max: int = 1_000_000
     """A request body where a route says nothing else."""

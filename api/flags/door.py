@@ -127,7 +127,7 @@ OPENFEATURE = (
     *(
         Route(
             "GET", path, ofrep.listen, "open", hot=True, summary="Hear when to fetch again",
-            present=ofrep.present, cors=True, tag="openfeature",
+            present=ofrep.present, cors=True, tag="openfeature", private_path=True,
         )
         for path in LISTEN
     ),

@@ -13,8 +13,6 @@ from collections.abc import Callable
 
 from api.http import Problem
 
-RATE_PER_SECOND = 200.0
-BURST = 2_000.0
 BUCKETS_MAX = 50_000
 """Addresses remembered: an address that was forgotten starts with a full bucket."""
 DAY_MS = 86_400_000
@@ -35,8 +33,8 @@ class Limits:
         self,
         seconds: Callable[[], float],
         now_ms: Callable[[], int],
-        rate: float = RATE_PER_SECOND,
-        burst: float = BURST,
+        rate: float,
+        burst: float,
     ) -> None:
         self._seconds = seconds
         self._now_ms = now_ms

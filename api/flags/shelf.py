@@ -46,7 +46,13 @@ class Shelf:
             lambda env: self.lists.read_now(lambda connection: queries.project_of(connection, env)),
         )
         self.assignments = Assignments(directory, self.lists)
-        self.limits = Limits(monotonic, house.clock.now_ms)
+        limits = house.settings.limits
+        self.limits = Limits(
+            monotonic,
+            house.clock.now_ms,
+            limits.stranger_requests_per_second,
+            limits.stranger_requests_burst,
+        )
         self.tally = Tally(house.store, house.clock, self._lost)
         self.streams = Streams(monotonic)
 

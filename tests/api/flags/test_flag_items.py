@@ -157,7 +157,7 @@ def test_buckets_fill_at_their_rate() -> None:
 def test_the_days_rows_begin_anew_at_midnight() -> None:
     """The cap is a day's; the hint says how long the day still is."""
     now_ms = [86_400_000 - 5_000]
-    limits = Limits(lambda: 0.0, lambda: now_ms[0])
+    limits = Limits(lambda: 0.0, lambda: now_ms[0], rate=200.0, burst=2_000.0)
     limits.count_rows("env_1", 10, 10)
     with pytest.raises(TooMany) as refused:
         limits.count_rows("env_1", 1, 10)

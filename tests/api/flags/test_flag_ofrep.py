@@ -10,6 +10,7 @@ import pytest
 import trio
 from asgi import Got
 from flag_door import COLOURS, GREETING, OTHER, Door, file
+from houses import open_caller
 
 from api.flags import streams
 from api.flags.streams import Streams
@@ -236,3 +237,12 @@ def test_addresses_live_for_a_day_and_are_renewed() -> None:
     assert kept.env_of(first) == "env_1"
     now[0] = streams.LIFE_SECONDS
     assert (kept.env_of(first), kept.env_of(second)) == (None, "env_1")
+
+
+async def test_no_log_line_holds_the_address_of_a_stream(tmp_path):
+    """The address is all that a listener needs, so lines show the route's path instead."""
+    async with open_caller(tmp_path) as caller:
+        assert (await caller("GET", "/ofrep/v1/events/of-nobody")).status == 404
+        lines = b"\n".join(caller.lines)
+        assert b"/ofrep/v1/events/{address}" in lines
+        assert b"of-nobody" not in lines
