@@ -125,6 +125,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     # --- bodies
     body_bytes_max: int = 1_000_000
     """A request body where a route says nothing else."""
+    body_items_max: int = 10_000
+    """Things that one body may bring at once: after an outage a client sends what had piled up."""
+    context_keys_max: int = 1_000
+    """Facts that one body may tell of somebody: far above any honest number."""
     presented_bytes_max: int = 262_144
     """What one actor may show of its state."""
     id_bytes_max: int = 1_200

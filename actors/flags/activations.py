@@ -70,15 +70,15 @@ class Activations:
     items: tuple[Activation, ...]
 
 
-def activations_body(body: bytes) -> Activations:
+def activations_body(body: bytes, activations_max: int = ACTIVATIONS_MAX) -> Activations:
     """Parse `/activate`, single or batch form.
 
     Raises `RequestInvalid` (not JSON, wrong type) or `ActivationsInvalid` (spec flags 1.12).
     """
     whole = decoded(_BODY, body)
     lines = [whole] if whole.batch is None else whole.batch
-    if len(lines) > ACTIVATIONS_MAX:
-        raise RequestInvalid(f"{len(lines)} activations, at most {ACTIVATIONS_MAX} are allowed")
+    if len(lines) > activations_max:
+        raise RequestInvalid(f"{len(lines)} activations, at most {activations_max} are allowed")
     errors = {} if whole.cid else {"cid": MANDATORY}
     for line in lines:
         errors.update(_errors(line))

@@ -134,7 +134,7 @@ class Diagnostic:
 _ANY = msgspec.json.Decoder(dict[str, object])
 
 
-def hits_body(body: bytes) -> Hits:
+def hits_body(body: bytes, hits_max: int = HITS_MAX) -> Hits:
     """Parse a batch or a single hit; raises `RequestInvalid` for other JSON or without `cid`."""
     whole = decoded(_ANY, body)
     cid = _cid(whole)
@@ -143,8 +143,8 @@ def hits_body(body: bytes) -> Hits:
     listed = whole.get("h")
     if not isinstance(listed, list):
         raise RequestInvalid("`h` of a BATCH must be a list of hits")
-    if len(listed) > HITS_MAX:
-        raise RequestInvalid(f"{len(listed)} hits, at most {HITS_MAX} are allowed")
+    if len(listed) > hits_max:
+        raise RequestInvalid(f"{len(listed)} hits, at most {hits_max} are allowed")
     return _sorted_out(cid, listed)
 
 

@@ -55,7 +55,7 @@ async def activate(call: Call) -> Answer:
     """Visitors saw variations: all of the body, or nothing of it."""
     shelf = shelf_of(call.house)
     try:
-        body = activations_body(call.body)
+        body = activations_body(call.body, call.house.settings.limits.body_items_max)
         live = await entrance.without_key(call, shelf, body.cid)
         if live is None:
             raise ActivationsInvalid(INVALID_CID)
@@ -103,7 +103,7 @@ async def hits(call: Call) -> Answer:
     """A hit or a batch of them: 200 for whatever could be read, the rest is counted."""
     shelf = shelf_of(call.house)
     try:
-        body = hits_body(call.body)
+        body = hits_body(call.body, call.house.settings.limits.body_items_max)
     except RequestInvalid as invalid:
         raise Problem(400, "bad_body", str(invalid)) from None
     live = await _environment(call, shelf, body.cid)
@@ -166,7 +166,7 @@ async def event(call: Call) -> Answer:
     shelf = shelf_of(call.house)
     live = await entrance.for_decision(call, shelf, call.parts["env"])
     try:
-        told = visitor_event(call.body)
+        told = visitor_event(call.body, call.house.settings.limits.context_keys_max)
     except RequestInvalid as invalid:
         raise Problem(400, "bad_body", str(invalid)) from None
     entrance.count_rows(call, shelf, live, 1)

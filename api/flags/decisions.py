@@ -49,7 +49,7 @@ def options_of(query: bytes) -> Options:
 
 def _read_body(call: Call) -> DecisionBody:
     try:
-        return decision_body(call.body)
+        return decision_body(call.body, call.house.settings.limits.context_keys_max)
     except RequestInvalid as invalid:
         raise Problem(400, "bad_body", str(invalid)) from None
 

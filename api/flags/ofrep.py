@@ -37,7 +37,7 @@ def present(problem: Problem, call: Call | None = None) -> Answer:
 async def _decide(call: Call) -> tuple[Shelf, Live, Request, Decision]:
     shelf = shelf_of(call.house)
     live = await entrance.for_decision(call, shelf, None)
-    request = evaluation_body(call.body)
+    request = evaluation_body(call.body, call.house.settings.limits.context_keys_max)
     return shelf, live, request, await decide(call, shelf, live, request)
 
 
