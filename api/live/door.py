@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import trio
 
-from api.answering import SEND_FRAME
+from api.answering import SEND_FRAME, bearer
 from api.auth import OPERATOR, Principal
 from api.house import House
 from api.http import Answer, Call, Problem, Route, answer
@@ -173,14 +173,11 @@ class LiveDoor:
             await say_goodbye(session.closing or 1000, receive, send)
 
     async def identify(self, headers: Mapping[str, str]) -> Principal | None:
-        """Who the `Authorization` header names; None without one; raises `Problem`."""
-        scheme, _, key = headers.get("authorization", "").partition(" ")
-        if not scheme:
+        """Who `Authorization` or `x-api-key` names; None without either; raises `Problem`."""
+        key = bearer(headers) or headers.get("x-api-key", "")
+        if not key and "authorization" not in headers:
             return None
-        principal = None
-        if scheme.lower() == "bearer":
-            key = key.strip()
-            principal = self.tickets.redeem(key) or self.house.credentials.identify(key)
+        principal = self.tickets.redeem(key) or self.house.credentials.identify(key)
         if principal is None:
             ask = (("WWW-Authenticate", "Bearer"),)
             raise Problem(401, "unknown_key", "this key is unknown", headers=ask)

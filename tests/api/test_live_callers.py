@@ -16,6 +16,16 @@ async def test_a_wrong_key_at_the_upgrade_is_401(autojump_clock: MockClock) -> N
                 assert wire.status == status
 
 
+async def test_a_key_may_come_as_x_api_key(autojump_clock: MockClock) -> None:
+    """The header that flags clients know works at the upgrade too; a wrong one is 401."""
+    async with open_world() as world:
+        async with world.socket(headers={"x-api-key": DOOR_KEY}) as wire:
+            assert (await wire.next())["t"] == "welcome"
+        async with world.socket(headers={"x-api-key": "nonsense"}) as wire:
+            assert await wire.wait_over() is None
+            assert wire.status == 401
+
+
 async def test_silence_is_not_authentication(autojump_clock: MockClock) -> None:
     """Nobody stays longer than ten seconds without saying who they are."""
     async with open_world() as world, world.socket() as wire:
