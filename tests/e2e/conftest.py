@@ -193,3 +193,22 @@ def project(tmp_path: Path) -> Path:
 def daemon(new_daemon: Callable[[], Daemon], project: Path) -> Daemon:
     """A running daemon with the project `demo`."""
     return new_daemon().start("--apply", str(project))
+
+
+@pytest.fixture(scope="module")
+def operators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Operators of one daemon's environments; every `next` has one that nobody else uses."""
+    from e2e.flag_world import daemon_with_environments  # it builds on this file
+
+    with daemon_with_environments(tmp_path_factory.mktemp("environments")) as found:
+        yield found
+
+
+@pytest.fixture
+def operator(operators: Iterator[Any]) -> Any:
+    """The operator of an environment with the file of flags."""
+    from e2e.flag_world import FILE
+
+    found = next(operators)
+    found.put(FILE)
+    return found

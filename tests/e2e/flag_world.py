@@ -61,6 +61,17 @@ def toggle(name: str, *alternatives: list[Json]) -> Json:
     return campaign(f"c-{name}", group(name, [one], *alternatives), type="toggle")
 
 
+OTHERWISE: dict[str, Any] = {
+    "text": "x",
+    "number": 0,
+    "ratio": 0.5,
+    "on": False,
+    "off": True,
+    "list": [],
+    "object": {},
+    "accents": "x",
+}
+"""Defaults that differ from every value, each of its flag's own type."""
 TYPES: Json = {
     "text": "hello",
     "number": 3,

@@ -18,7 +18,6 @@ from e2e.flag_world import (
     VISITORS,
     Json,
     Operator,
-    daemon_with_environments,
     rule,
     split,
     toggle,
@@ -41,13 +40,6 @@ POLLING = {
 }
 FIRST = {**FILE, "campaigns": [split("first", 100)]}
 SECOND = {**FILE, "campaigns": [split("second", 100)]}
-
-
-@pytest.fixture(scope="module")
-def operators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[Operator]]:
-    """Environments of one daemon."""
-    with daemon_with_environments(tmp_path_factory.mktemp("bucketing")) as found:
-        yield found
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ import mmh3
 import pytest
 from e2e.flag_world import (
     FILE,
+    OTHERWISE,
     TYPES,
     Operator,
-    daemon_with_environments,
     split,
     with_settings,
 )
@@ -26,17 +26,6 @@ from e2e.real_clients import HERE, Client, node
 
 pytestmark = pytest.mark.slow
 
-OTHERWISE: dict[str, Any] = {
-    "text": "x",
-    "number": 0,
-    "ratio": 0.5,
-    "on": False,
-    "off": True,
-    "list": [],
-    "object": {},
-    "nothing": "unset",
-    "accents": "x",
-}
 FIVE_HITS = [
     {"type": "PAGEVIEW", "documentLocation": "https://example.org/"},
     {"type": "SCREENVIEW", "documentLocation": "home"},
@@ -60,21 +49,6 @@ FIVE_HITS = [
 ]
 QUICK = {"fetchNow": False, "fetchFlagsBufferingTime": 0, "disableDeveloperUsageTracking": True}
 SOON = {"batchIntervals": 1, "poolMaxSize": 100}
-
-
-@pytest.fixture(scope="module")
-def operators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[Operator]]:
-    """Environments of one daemon."""
-    with daemon_with_environments(tmp_path_factory.mktemp("js")) as found:
-        yield found
-
-
-@pytest.fixture
-def operator(operators: Iterator[Operator]) -> Operator:
-    """An environment with the file of flags."""
-    found = next(operators)
-    found.put(FILE)
-    return found
 
 
 @pytest.fixture(params=["flagship-5", "flagship-4"])
@@ -115,7 +89,9 @@ def test_flags_of_every_type_arrive(operator: Operator, script: str, package: st
         client.ask("visitor", visitorId="visitor_1", hasConsented=True, context={"age": 31})
         told = client.ask("fetch")
         assert told["status"] == {"status": "FETCHED", "reason": "NONE"}
-        found = client.ask("values", defaults={**OTHERWISE, "unheard-of": "mine"})
+        found = client.ask(
+            "values", defaults={**OTHERWISE, "nothing": "unset", "unheard-of": "mine"}
+        )
         values = {key: each["value"] for key, each in found.items()}
         assert values == {**TYPES, "nothing": "unset", "unheard-of": "mine"}
         assert found["text"]["metadata"] == {

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from e2e.flag_world import (
     FILE,
+    OTHERWISE,
     TYPES,
     UNKNOWN_TO_PYTHON,
     VISITORS,
     Operator,
-    daemon_with_environments,
     split,
     triples,
     with_settings,
@@ -28,35 +28,9 @@ from e2e.real_clients import Client, python
 
 pytestmark = pytest.mark.slow
 
-OTHERWISE: dict[str, Any] = {
-    "text": "x",
-    "number": 0,
-    "ratio": 0.5,
-    "on": False,
-    "off": True,
-    "list": [],
-    "object": {},
-    "accents": "x",
-    "unheard-of": "mine",
-}
 EMPTY_IS_EVERYBODY = {("c-nobody", "nobody", "nobody-1")}
 FIRST = {**FILE, "campaigns": [split("first", 100)]}
 SECOND = {**FILE, "campaigns": [split("second", 100)]}
-
-
-@pytest.fixture(scope="module")
-def operators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[Operator]]:
-    """Environments of one daemon."""
-    with daemon_with_environments(tmp_path_factory.mktemp("python")) as found:
-        yield found
-
-
-@pytest.fixture
-def operator(operators: Iterator[Operator]) -> Operator:
-    """An environment with the file of flags."""
-    found = next(operators)
-    found.put(FILE)
-    return found
 
 
 @pytest.fixture
@@ -89,7 +63,7 @@ def test_flags_of_every_type_arrive(sdk: Client, operator: Operator) -> None:
     assert [each["status"] for each in sdk.all("sdk")] == ["STARTING", "READY"]
     sdk.ask("visitor", visitor_id="visitor_1", context={"age": 31})
     assert sdk.ask("fetch") == "READY"
-    found = sdk.ask("values", defaults=OTHERWISE)
+    found = sdk.ask("values", defaults={**OTHERWISE, "unheard-of": "mine"})
     expected = {**TYPES, "unheard-of": "mine"}
     del expected["nothing"]
     assert {key: each["value"] for key, each in found.items()} == expected

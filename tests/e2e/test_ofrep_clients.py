@@ -11,39 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e.flag_world import FILE, TYPES, Operator, daemon_with_environments, split
+from e2e.flag_world import FILE, OTHERWISE, TYPES, Operator, split
 from e2e.real_clients import Client, node, python
 
 pytestmark = pytest.mark.slow
 
 WHO = {"targetingKey": "visitor_1", "age": 31, "country": "us"}
-OTHERWISE: dict[str, Any] = {
-    "text": "x",
-    "number": 0,
-    "ratio": 0.5,
-    "on": False,
-    "off": True,
-    "list": [],
-    "object": {},
-    "accents": "x",
-}
 FIRST = {**FILE, "campaigns": [split("first", 100)]}
 SECOND = {**FILE, "campaigns": [split("first", 0, 100)]}
-
-
-@pytest.fixture(scope="module")
-def operators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[Operator]]:
-    """Environments of one daemon."""
-    with daemon_with_environments(tmp_path_factory.mktemp("ofrep")) as found:
-        yield found
-
-
-@pytest.fixture
-def operator(operators: Iterator[Operator]) -> Operator:
-    """An environment with the file of flags."""
-    found = next(operators)
-    found.put(FILE)
-    return found
 
 
 @pytest.fixture(params=["server", "python"])
