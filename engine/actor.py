@@ -17,7 +17,7 @@ from engine.draft import Claims, Draft
 from engine.envelope import Envelope
 from engine.errors import ActorFailed, Busy, ClaimTaken, EngineError, Overloaded, Unavailable
 from engine.kind import Kind
-from engine.messages import Address, Erase, Reply, Snapshot
+from engine.messages import Address, Reply, Snapshot
 from engine.ports import Committed, Failed, Missed, Outcome, Taken
 from engine.sight import moment_for
 from engine.spot import Spot
@@ -74,6 +74,7 @@ class Actor:
             while not self._stopping:
                 if not self.mailbox:
                     self.is_busy = False
+                    under_way, self._outcome = [], None  # who rests keeps no batch in memory
                     if self._directory.is_closed:
                         self._directory.rested()
                     await self._spot.wait()
@@ -89,7 +90,7 @@ class Actor:
         """What goes into one commit. An erasure joins no others: it takes along what they left."""
         mailbox, most = self.mailbox, self._directory.limits.commands_per_commit_max
         batch = [mailbox.popleft()]
-        while mailbox and len(batch) < most and type(mailbox[0].command) is not Erase:
+        while mailbox and len(batch) < most and not mailbox[0].command.alone:
             batch.append(mailbox.popleft())
         return batch
 
@@ -165,7 +166,7 @@ class Actor:
         if draft.rang or draft.after.alarm_at_ms != draft.before.alarm_at_ms:
             self._directory.note_alarm(self.address, draft.after.alarm_at_ms)
         if draft.effects:
-            self._directory.note_effects()
+            self._directory.note_effects(draft.effects)
         for envelope, result, rows in draft.results:
             if isinstance(result, Reply) and rows.start != rows.stop:
                 result = msgspec.structs.replace(result, rows=tuple(outcome.rows[rows]))

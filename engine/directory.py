@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from time import perf_counter
 from typing import Any
@@ -21,7 +21,7 @@ import trio
 from engine.actor import Actor
 from engine.commits import commit
 from engine.documents import Documents
-from engine.effects import Append
+from engine.effects import Append, Caused
 from engine.envelope import Envelope, Patience
 from engine.errors import EngineError, Overloaded, Unavailable, UnknownKind
 from engine.hub import Hub, Told
@@ -30,6 +30,7 @@ from engine.limits import Limits
 from engine.messages import Address, Command, Fact, Reply, Snapshot, check_id
 from engine.once import Once
 from engine.ports import REDACTED, Clock, Committed, Entry, Failed, Observer, Silent, Store
+from engine.sight import Sightings
 
 
 class Directory:
@@ -59,8 +60,9 @@ class Directory:
             uuid.UUID(int=source.getrandbits(128), version=4)
         )
         self.note_alarm: Callable[[Address, int | None], None] = lambda _address, _at: None
-        self.note_effects: Callable[[], None] = lambda: None
+        self.note_effects: Callable[[Sequence[Caused]], None] = lambda _effects: None
         self.documents = Documents(store, self.limits.document_cache_bytes_max)
+        self.sightings = Sightings(self.limits.sightings_max)
         self._patience = Patience()
         self._once = Once(self)
         self._nursery = nursery
@@ -221,6 +223,7 @@ class Directory:
         self, kind: Kind[Any], seq: int, fact: Fact, before: Snapshot, after: Snapshot
     ) -> None:
         """Publish one committed fact. Plain: called between commit and reply."""
+        self.sightings.forget(after.address)
         epoch = f"{self.store.epoch}.{after.generation}"
         try:
             self.hub.publish(Told(kind, epoch, seq, fact, before, after))
@@ -240,7 +243,7 @@ class Directory:
                     self.tell(kind, one.seq, fact, known, before)
         if found.alarm_at_ms != told.alarm_at_ms:
             self.note_alarm(address, found.alarm_at_ms)
-        self.note_effects()
+        self.note_effects(())
 
     def answered(self, address: Address, envelope: Envelope, result: Reply | Exception) -> None:
         """Count and log one answer."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from engine.effects import Append, Claim, Document, Effect, Release
+from engine.effects import Append, Claim, Document, Effect, Note, Release
 from engine.envelope import Envelope
 from engine.errors import ActorFailed, ClaimTaken, EngineError, Overloaded, Refused
 from engine.kind import Kind, Step
@@ -90,7 +90,10 @@ class Draft:
     def _accept(self, envelope: Envelope, step: Step, moment: Moment) -> None:
         fact: Fact | None = None
         if step.events:
-            fact = Fact(self.after.version + 1, moment.now_ms, step.events)
+            events = step.events
+            if step.state is not None:
+                events = self.kind.written_events(step.state, events)
+            fact = Fact(self.after.version + 1, moment.now_ms, events)
             reborn = self.after.state is None and self.after.version > 0
             after = Snapshot(
                 self.after.address,
@@ -113,7 +116,8 @@ class Draft:
         self._erases |= step.erases
         self._privacy |= step.privacy
         self.rang |= isinstance(envelope.command, AlarmDue)
-        self._note(envelope, self._reply(fact), slice(first, len(self._appends)))
+        reply = self._reply(fact, step.notes)
+        self._note(envelope, reply, slice(first, len(self._appends)))
         if envelope.key is not None:
             self._kept.append(self._keep(envelope))
 
@@ -124,9 +128,9 @@ class Draft:
         self._claims.extend((address, claim) for claim in step.claims)
         self._documents.extend(step.documents)
 
-    def _reply(self, fact: Fact | None = None) -> Reply:
+    def _reply(self, fact: Fact | None = None, notes: tuple[Note, ...] = ()) -> Reply:
         after = self.after
-        return Reply(after.address, after.version, after.generation, after.state, fact)
+        return Reply(after.address, after.version, after.generation, after.state, fact, notes=notes)
 
     def _note(
         self, envelope: Envelope, result: Reply | Exception, rows: slice = slice(0, 0)
@@ -134,7 +138,9 @@ class Draft:
         self.results.append((envelope, result, rows))
 
     def _keep(self, envelope: Envelope) -> Kept:
-        body = b"" if self.after.state is None else msgspec.json.encode(self.after.state)
+        body = b""
+        if self.after.state is not None:
+            body = msgspec.json.encode(self.kind.written(self.after.state))
         return Kept(
             project=self.after.address.project,
             principal=envelope.principal,
@@ -149,8 +155,8 @@ class Draft:
 
     @property
     def ends_here(self) -> bool:
-        """True when no further command may join: a rule broke, or the actor is erased."""
-        return self.broken is not None or self._erases
+        """True when no further command may join: a rule broke, or the past is erased."""
+        return self.broken is not None or self._erases or self._privacy
 
     @property
     def is_empty(self) -> bool:
@@ -200,13 +206,15 @@ class Draft:
             state=self._state_to_write(),
             erases=self._erases,
             privacy=self._privacy,
-            about=self.kind.about(after.address.id) if self._erases else "",
+            about=self.kind.about(after.address.id) if self._erases or self._privacy else "",
         )
 
     def _state_to_write(self) -> bytes | None:
+        """The row's state when it is due, and whenever the facts alone would not lead there."""
         before, after, every = self.before, self.after, self.kind.state_every
         if after.state is None or not self.facts:
             return None
-        if before.state is None or after.version // every > before.version // every:
-            return msgspec.json.encode(after.state)
+        is_due = before.state is None or after.version // every > before.version // every
+        if is_due or self._privacy or self.kind.written(before.state) is not before.state:
+            return msgspec.json.encode(self.kind.written(after.state))
         return None

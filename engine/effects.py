@@ -63,7 +63,21 @@ class Document(msgspec.Struct, frozen=True, dict=True):
         return hashlib.sha256(self.body).hexdigest()
 
 
-Yielded = Event | Effect | Append | Claim | Release | Document
+class Note(msgspec.Struct, frozen=True):
+    """A remark for whoever asked, and for the log: nothing is stored of it.
+
+    `level` and `tag` are the kind's own words; `text` is a sentence.
+    """
+
+    level: int
+    tag: str
+    text: str
+
+
+Caused = tuple[Address, int, Effect]
+"""An effect with the actor and the version whose fact it rode with."""
+
+Yielded = Event | Effect | Append | Claim | Release | Document | Note
 
 
 class Needs(msgspec.Struct, frozen=True):

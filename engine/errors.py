@@ -94,3 +94,25 @@ class ActorFailed(EngineError):
     """A handler broke. One command is lost; the actor reread its state."""
 
     code = "actor_failed"
+
+
+class DeliveryGone(EngineError):
+    """Rows were to be appended for deliveries of which one is not there any more.
+
+    It was settled before, or a privacy erasure took it: nothing of the entry is stored, and whoever
+    delivers looks again at what is left.
+    """
+
+    code = "delivery_gone"
+
+
+class Later(Exception):
+    """A sender cannot deliver now: try again in `seconds`, as often as it takes.
+
+    A word between a sender and the outbox, an answer to nobody, and so no `EngineError`. Attempts
+    are counted and the words are kept; the delivery is never parked for it.
+    """
+
+    def __init__(self, seconds: float, why: str = "") -> None:
+        super().__init__(why)
+        self.seconds = seconds

@@ -7,7 +7,7 @@ Nothing here waits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic, TypeVar, Union
@@ -16,7 +16,8 @@ import msgspec
 
 from engine.effects import Needs, no_needs
 from engine.errors import Refused, UnknownCommand
-from engine.machine import AFTER, Machine, Moment, Row
+from engine.firing import check_promises, fire
+from engine.machine import Machine, Moment, Row
 from engine.messages import (
     Address,
     AlarmDue,
@@ -25,11 +26,13 @@ from engine.messages import (
     Erased,
     Event,
     Fact,
+    Forgotten,
     Snapshot,
     Stored,
 )
 from engine.ports import Loaded
 from engine.step import FOR_EVER, Keep, Step, TableBroken, present_events
+from engine.unwritten import Unwritten
 
 __all__ = ["FOR_EVER", "Keep", "Kind", "Step", "TableBroken", "present_events"]
 
@@ -43,7 +46,8 @@ class Kind(Generic[S]):
     `initial` makes the state of an actor without history from its id; `evolve` folds an event into
     a state and never fails on a stored one; `deadline` reads the earliest deadline (ms) the state
     itself holds; `needs` names what a decision must see; `present` and `present_events` say what
-    pushes and listings may show; `state_every` writes the state row every that many facts (1..64).
+    pushes and listings may show; `state_every` writes the state row every that many facts (1..64);
+    `unwritten` hides a part of the actor from the store.
     """
 
     name: str
@@ -60,6 +64,7 @@ class Kind(Generic[S]):
     keep: Keep = FOR_EVER
     state_every: int = 1
     about: Callable[[str], str] = lambda actor_id: actor_id
+    unwritten: Unwritten[S] | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.state_every <= 64:
@@ -79,11 +84,23 @@ class Kind(Generic[S]):
             if isinstance(row.on, type) and row.on is not AlarmDue
         }
 
+    @cached_property
+    def _permitted(self) -> dict[tuple[tuple[str, ...], bool], tuple[str, ...]]:
+        """What `permits` has answered: the tables never change."""
+        return {}
+
     def permits(self, state: S, *, public_only: bool = False) -> tuple[str, ...]:
         """Names of the commands that the tables permit now, guards aside."""
+        phases = tuple([str(machine.phase(state)) for machine in self.machines])
+        found = self._permitted.get((phases, public_only))
+        if found is None:
+            found = self._permitted[phases, public_only] = self._permits(phases, public_only)
+        return found
+
+    def _permits(self, phases: tuple[str, ...], public_only: bool) -> tuple[str, ...]:
         refused: set[str] = set()
-        for machine in self.machines:
-            refused |= machine.alphabet - set(machine.permits(str(machine.phase(state))))
+        for machine, phase in zip(self.machines, phases, strict=True):
+            refused |= machine.alphabet - set(machine.permits(phase))
         return tuple(
             name
             for name, command in self.commands.items()
@@ -113,7 +130,7 @@ class Kind(Generic[S]):
 
     @cached_property
     def _events_decoder(self) -> msgspec.json.Decoder[tuple[Event, ...]]:
-        union: Any = Union[(*self.events, Erased)]
+        union: Any = Union[(*self.events, Erased, Forgotten)]
         return msgspec.json.Decoder(tuple[union, ...])
 
     def decode_state(self, body: bytes) -> S:
@@ -124,8 +141,24 @@ class Kind(Generic[S]):
         """Read a fact's events as the store keeps them."""
         return self._events_decoder.decode(body)
 
+    def written(self, state: S) -> S:
+        """What the store may hold of a state."""
+        return state if self.unwritten is None else self.unwritten.state(state)
+
+    def written_events(self, state: S, events: tuple[Event, ...]) -> tuple[Event, ...]:
+        """What the store may hold of events that led to `state`."""
+        return events if self.unwritten is None else self.unwritten.events(state, events)
+
     def wake(self, address: Address, loaded: Loaded | None) -> Snapshot:
-        """Make the committed state of an actor from its row and tail."""
+        """Make the state of an actor to go on with from its row and tail."""
+        found = self.read(address, loaded)
+        if found.state is None or self.unwritten is None:
+            return found
+        state = self.unwritten.woken(found.state)
+        return msgspec.structs.replace(found, state=state, phase=self.phase(state))
+
+    def read(self, address: Address, loaded: Loaded | None) -> Snapshot:
+        """Make the committed state of an actor, as it was written, from its row and tail."""
         if loaded is None:
             return self.blank(address)
         if loaded.state is None:
@@ -187,12 +220,17 @@ class Kind(Generic[S]):
         return self.initial(snapshot.address.id) if state is None else state
 
     def _since(self, snapshot: Snapshot) -> tuple[int, ...]:
-        return snapshot.since_ms if snapshot.state is not None else (0,) * len(self.machines)
+        """When each machine entered its phase; 0 for one that the actor's row is older than."""
+        since = snapshot.since_ms if snapshot.state is not None else ()
+        return since if len(since) == len(self.machines) else self._padded(since)
+
+    def _padded(self, since: tuple[int, ...]) -> tuple[int, ...]:
+        return (*since, *(0,) * (len(self.machines) - len(since)))
 
     def _evolve(
         self, state: S, since: tuple[int, ...], event: Event, at_ms: int
     ) -> tuple[S, tuple[int, ...]]:
-        after = self.evolve(state, event)
+        after = state if type(event) is Forgotten else self.evolve(state, event)
         if len(self.machines) == 1:
             only = self.machines[0]
             same = only.phase(after) == only.phase(state) and since[0]
@@ -226,13 +264,14 @@ class Kind(Generic[S]):
         was = state
         for event in events:
             state, since = self._evolve(state, since, event, moment.now_ms)
-        self._compare(rows, was, state, events)
+        check_promises(self.machines, rows, was, state, events)
         alarm_at_ms = before.alarm_at_ms
         if events:
             alarm_at_ms = self.alarm(state, since)
         elif isinstance(command, AlarmDue):
             alarm_at_ms = self.alarm(state, since, command.at_ms)
-        step = Step(state, self.phase(state), since, alarm_at_ms, events)
+        forgets = any(type(event) is Forgotten for event in events)
+        step = Step(state, self.phase(state), since, alarm_at_ms, events, privacy=forgets)
         return step if len(events) == len(yielded) else step.with_others(yielded)
 
     def rows(self, before: Snapshot, command: Command, moment: Moment) -> list[Row | None]:
@@ -243,53 +282,12 @@ class Kind(Generic[S]):
         """
         state = self._or_initial(before)
         try:
-            if isinstance(command, AlarmDue):
-                rows = self._ring(state, self._since(before), command, moment)
-            else:
-                rows = [
-                    machine.fire(state, command, moment) if machine.hears(command) else None
-                    for machine in self.machines
-                ]
+            rows = fire(self.machines, state, self._since(before), command, moment)
             if not any(rows):
                 raise Refused(f"{command.wire_name()} is not permitted for {self.name}")
         except Refused as refusal:
             raise Refused(refusal.why, self.permits(state, public_only=True)) from None
         return rows
-
-    def _ring(
-        self, state: S, since: tuple[int, ...], alarm: AlarmDue, moment: Moment
-    ) -> list[Row | None]:
-        """Rows of the machines that an alarm moves; raises the last refusal if it moves none."""
-        rows: list[Row | None] = []
-        why = ""
-        for machine, entered in zip(self.machines, since, strict=True):
-            row = None
-            for trigger in self._triggers(machine, state, entered, alarm):
-                try:
-                    row = machine.fire(state, alarm, moment, trigger)
-                    break
-                except Refused as refusal:
-                    why = refusal.why
-            rows.append(row)
-        if why and not any(rows):
-            raise Refused(why)
-        return rows
-
-    @staticmethod
-    def _triggers(machine: Machine[S], state: S, entered_ms: int, alarm: AlarmDue) -> Iterator[str]:
-        after = machine.after_ms(str(machine.phase(state)))
-        if after is not None and entered_ms + after <= alarm.at_ms:
-            yield AFTER
-        if machine.hears(alarm):
-            yield alarm.wire_name()
-
-    def _compare(self, rows: list[Row | None], was: S, state: S, events: tuple[Event, ...]) -> None:
-        """Each machine must be where its row leads; without a row, where it was."""
-        for machine, row in zip(self.machines, rows, strict=True):
-            promised = row.target if row else machine.phase(was)
-            if (phase := machine.phase(state)) != promised:
-                names = [event.wire_name() for event in events]
-                raise TableBroken(f"{machine.name}: promised {promised}, folded {names} to {phase}")
 
     def _erase(self, before: Snapshot, command: Erase) -> Step:
         if before.state is None:

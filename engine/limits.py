@@ -37,6 +37,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Events, effects and appends of one command; a rule that yields more should sweep."""
     needs_max: int = 64
     """Addresses and documents that one decision may look at."""
+    sightings_max: int = 1_000
+    """Actors that decisions need, remembered for as long as nothing is told of them."""
 
     # --- store
     batch_entries_max: int = 512

@@ -179,11 +179,11 @@ class Machine(Generic[S]):
 
     def _reason(self, phase: str, command: Command, trigger: str) -> str:
         name = trigger or command.wire_name()
-        whys = [
+        whys = dict.fromkeys(
             row.why or row.guard_name
             for row in self.rows
             if row.trigger == name and phase in row.sources
-        ]
+        )
         if whys:
             return f"{name} is not permitted now: " + "; or ".join(whys)
         return f"{name} is not permitted while {self.name} is {phase}"

@@ -46,6 +46,8 @@ def check_id(text: str, bytes_max: int) -> str:
     size = len(text.encode("utf-8", "replace"))
     if not 1 <= size <= bytes_max:
         raise BadAddress(f"an id has 1 to {bytes_max} bytes, not {size}")
+    if text.isascii() and text.isprintable():
+        return text  # as most are
     if any(ord(character) < 32 or 127 <= ord(character) < 160 for character in text):
         raise BadAddress("an id holds no control characters")
     if any(0xD800 <= ord(character) < 0xE000 for character in text):
@@ -69,9 +71,11 @@ class Command(
     """An order to one actor. Its wire name is the class name with a small first letter.
 
     Only commands with `public = True` are accepted from outside; the others are the doors' own.
+    One that is `alone` joins no earlier commands in a commit: it may erase what they left.
     """
 
     public: ClassVar[bool] = False
+    alone: ClassVar[bool] = False
 
     @classmethod
     def wire_name(cls) -> str:
@@ -93,6 +97,7 @@ class Erase(Command, frozen=True):
     (engine spec 2.4).
     """
 
+    alone = True
     privacy: bool = False
 
 
@@ -109,6 +114,17 @@ class Erased(Event, frozen=True):
     """The actor's last fact. `counts` says how many facts and rows went with it."""
 
     privacy: bool = False
+    counts: dict[str, int] = {}
+
+
+class Forgotten(Event, frozen=True):
+    """The actor goes on without its past (engine spec 2.4).
+
+    In the commit of its fact the earlier facts lose their events, and list rows, kept replies and
+    pending effects about the actor go. Every kind may state it; no fold sees it. `counts` says how
+    much went. The command that leads to it is `alone`.
+    """
+
     counts: dict[str, int] = {}
 
 
@@ -166,7 +182,7 @@ class Reply(msgspec.Struct, frozen=True):
     """The answer to an accepted command: the state it led to.
 
     `fact` is None where nothing had to change, and for a repeated command (`repeated`).
-    `rows` holds what the appends of the command answered.
+    `rows` holds what the appends of the command answered, `notes` what the rule remarked.
     """
 
     address: Address
@@ -176,3 +192,4 @@ class Reply(msgspec.Struct, frozen=True):
     fact: Fact | None = None
     repeated: bool = False
     rows: tuple[Any, ...] = ()
+    notes: tuple[Any, ...] = ()

@@ -2,158 +2,253 @@
 
 An effect is a row written in the commit of its cause. A delivery is tried when it is due; the head
 of each (subscription, subject) blocks those behind it until it is delivered or parked, and nobody
-else waits for it. Senders are registered by name; each says how long to wait between attempts.
+else waits for it. Senders are registered by name; each says how long to wait between attempts. One
+that takes pools gets many rows of an order at once (`engine/senders.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 import msgspec
 import trio
 
 from engine.commits import commit
 from engine.directory import Directory
-from engine.errors import EngineError, Refused
+from engine.effects import Append, Caused
+from engine.errors import DeliveryGone, EngineError, Later, Refused
 from engine.messages import NOBODY, Address
-from engine.ports import Committed, Delivery, Entry, Settle
+from engine.pools import End, Order, Pools, Sending
+from engine.ports import Committed, Delivery, Entry, Failed, Outcome, Settle
+from engine.senders import NOBODY_SENDS, OneByOne, PoolSender, Sender
 
 WAITS_SECONDS = (10.0, 60.0, 600.0, 3_600.0, 21_600.0)
 SETTLE_AGAIN_SECONDS = 1.0
 """Between attempts to write down what became of a delivery."""
-
-
-class Sender(Protocol):
-    """Delivers one sort of effect. Raising means: try again later."""
-
-    @property
-    def waits_seconds(self) -> tuple[float, ...]:
-        """Waits between attempts; after the last one the delivery is parked."""
-        ...
-
-    async def send(self, delivery: Delivery) -> None:
-        """Deliver once; `delivery.id` is the same on every attempt."""
-        ...
+EVER_MS = 2**63 - 1
+"""Later than anything is due."""
 
 
 class Outbox:
     """Looks for due deliveries and has them sent. `nudge` is plain; `run` is its task."""
 
-    def __init__(self, directory: Directory, senders: Mapping[str, Sender]) -> None:
+    def __init__(self, directory: Directory, senders: Mapping[str, Sender | PoolSender]) -> None:
         self._directory = directory
-        self._senders = dict(senders)
+        self._senders: dict[str, PoolSender] = {}
         self._limits = directory.limits
-        self._under_way: set[int] = set()
+        self._under_way: set[Order] = set()
+        self._pools = Pools()
         self._nudged = trio.Event()
+        self._looked_ms = 0
         self._counts = dict.fromkeys(("delivered", "retried", "parked"), 0)
+        for name, sender in senders.items():
+            self.register(name, sender)
 
-    def register(self, name: str, sender: Sender) -> None:
-        """Add a sender."""
-        self._senders[name] = sender
+    def register(self, name: str, sender: Sender | PoolSender) -> None:
+        """Add a sender, or put another in its place."""
+        self._senders[name] = sender if isinstance(sender, PoolSender) else OneByOne(sender)
 
-    def nudge(self) -> None:
-        """Something was put into the outbox, or freed. Plain."""
+    def nudge(self, effects: Sequence[Caused] = ()) -> None:
+        """Something was put into the outbox (`effects`, where known), or freed. Plain."""
+        for cause, _, effect in effects:
+            sender = self._senders.get(effect.sender, NOBODY_SENDS)
+            order = Order(cause.project, effect.subscription, effect.subject)
+            if full_at := min(sender.full_at(order), sender.batch_max):
+                self._pools.count(order, full_at)
         self._nudged.set()
+
+    async def flush(self, order: Order) -> bool:
+        """Send an order now, due or not; True when all that waited at the call is delivered.
+
+        False when an attempt failed, which leaves the rows where they are (the head waits for its
+        next attempt), or when the outbox has ended. What comes while it is sent need not be in it.
+        Waits as long as the sending takes: `outbox_attempt_seconds_max` for each batch, longer if
+        the disk is full; the caller may leave at any time.
+        """
+        flush = self._pools.flush(order)
+        self.nudge()
+        return await flush.wait()
 
     async def run(self) -> None:
         """Deliver for as long as the daemon runs."""
-        async with trio.open_nursery() as nursery:
-            while True:
-                self._nudged = trio.Event()
-                try:
-                    if not await self._start_due(nursery):
-                        await self._wait()
-                except Exception as error:  # a store that cannot be read now is asked again
-                    self._directory.observer.failed(NOBODY, "outbox", error)
-                    await trio.sleep(self._limits.alarm_backoff_seconds)
+        try:
+            async with trio.open_nursery() as nursery:
+                while True:
+                    await self._round(nursery)
+        finally:
+            self._pools.close()
+
+    async def _round(self, nursery: trio.Nursery) -> None:
+        self._nudged = trio.Event()
+        try:
+            if not await self._start_due(nursery):
+                await self._wait()
+        except Exception as error:  # a store that cannot be read now is asked again
+            self._directory.observer.failed(NOBODY, "outbox", error)
+            await trio.sleep(self._limits.alarm_backoff_seconds)
+
+    # --- what is to be sent
 
     async def _start_due(self, nursery: trio.Nursery) -> int:
-        free = self._limits.outbox_running_max - len(self._under_way)
-        if free <= 0:
+        """Start what is due, full or asked for; how many sendings.
+
+        Orders under way before the store was read are left out: it may have been read too early to
+        know what becomes of them. Their end nudges.
+        """
+        self._looked_ms = self._directory.clock.now_ms()
+        busy, room = frozenset(self._under_way), self._limits.outbox_running_max
+        if len(busy) >= room:
             return 0
-        now_ms = self._directory.clock.now_ms()
-        most = self._limits.outbox_page + len(self._under_way)
-        due = await self._directory.store.due(now_ms, most)
-        fresh = [delivery for delivery in due if delivery.id not in self._under_way][:free]
-        for delivery in fresh:
-            self._under_way.add(delivery.id)
-            nursery.start_soon(self._deliver, delivery)
-        return len(fresh)
+        most = self._limits.outbox_page + len(busy)
+        due = await self._directory.store.due(self._looked_ms, most)
+        heads = {Order.of(head): head for head in due}
+        started = 0
+        for order in dict.fromkeys((*self._pools.wanted, *heads)):
+            if len(self._under_way) >= room:
+                break
+            if order in busy:
+                continue
+            sending = await self._look(order, heads.get(order))
+            if sending is not None:
+                self._under_way.add(order)
+                nursery.start_soon(self._deliver, order, sending)
+                started += 1
+        return started
+
+    async def _look(self, order: Order, head: Delivery | None) -> Sending | None:
+        """What of an order is sent now. `head` is given if it is due."""
+        flushes = self._pools.take(order)
+        if head is not None and self._sender(head).batch_max == 1:
+            return Sending((head,), bool(flushes), flushes)
+        most = max((sender.batch_max for sender in self._senders.values()), default=1)
+        try:
+            rows = await self._directory.store.order(*order, most)
+        except BaseException:
+            self._pools.want(order, flushes)
+            raise
+        if not rows:
+            self._pools.ended(order, Sending((), flushes=flushes), "sent")
+            return None
+        batch = self._batch(rows)
+        sending = Sending(batch, len(batch) < len(rows) or len(rows) == most, flushes)
+        if flushes or rows[0].due_at_ms <= self._looked_ms or self._is_full(order, batch):
+            return sending
+        if not rows[0].attempts:
+            self._pools.leave(order, len(batch))
+        return None
+
+    def _batch(self, rows: Sequence[Delivery]) -> Sequence[Delivery]:
+        """From the head on, as long as its sender is the same, at most what that one takes."""
+        name, most = rows[0].effect.sender, self._sender(rows[0]).batch_max
+        return tuple(takewhile(lambda row: row.effect.sender == name, rows[:most]))
+
+    def _is_full(self, order: Order, rows: Sequence[Delivery]) -> bool:
+        """True if an order need not wait until its head is due."""
+        sender = self._sender(rows[0])
+        wanted = min(sender.full_at(order), sender.batch_max)
+        return 0 < wanted <= len(rows) and not rows[0].attempts
+
+    def _sender(self, delivery: Delivery) -> PoolSender:
+        return self._senders.get(delivery.effect.sender, NOBODY_SENDS)
 
     async def _wait(self) -> None:
         seconds = self._limits.alarm_clock_seconds_max
-        next_ms = await self._directory.store.next_due()
-        now_ms = self._directory.clock.now_ms()
-        if next_ms is not None and next_ms > now_ms:
-            seconds = min(seconds, (next_ms - now_ms) / 1000)
+        next_ms = await self._next_due()
+        if next_ms is not None and next_ms > self._looked_ms:  # else it waits for an end, or room
+            now_ms = self._directory.clock.now_ms()
+            seconds = min(seconds, max(0, next_ms - now_ms) / 1000)
         with trio.move_on_after(seconds):
             await self._nudged.wait()
 
-    async def _deliver(self, delivery: Delivery) -> None:
+    async def _next_due(self) -> int | None:
+        """When the next head falls due that is not under way."""
+        store, busy = self._directory.store, frozenset(self._under_way)
+        if not busy:
+            return await store.next_due()
+        heads = await store.due(EVER_MS, len(busy) + 1)
+        return next((head.due_at_ms for head in heads if Order.of(head) not in busy), None)
+
+    # --- sending
+
+    async def _deliver(self, order: Order, sending: Sending) -> None:
+        end: End = "failed"
         try:
-            settle = await self._attempt(delivery)
-            is_settled = await self._settle(delivery, settle)
-            while not is_settled:
-                await trio.sleep(SETTLE_AGAIN_SECONDS)
-                is_settled = await self._settle(delivery, settle)
+            end = await self._attempt(sending.rows)
         finally:
-            self._under_way.discard(delivery.id)
+            self._under_way.discard(order)
+            self._pools.ended(order, sending, end)
             self.nudge()
 
-    async def _attempt(self, delivery: Delivery) -> Settle:
-        sender = self._senders.get(delivery.effect.sender)
-        if sender is None:
-            return self._park(delivery, f"there is no sender {delivery.effect.sender!r}")
+    async def _attempt(self, rows: Sequence[Delivery]) -> End:
+        """Send, and write down what became of it."""
+        head = rows[0]
         try:
             with trio.fail_after(self._limits.outbox_attempt_seconds_max):
-                await sender.send(delivery)
+                appends = tuple(await self._sender(head).send_all(rows))
         except Exception as error:
-            self._directory.observer.failed(delivery.cause, "delivery", error)
-            return self._again(delivery, sender, f"{type(error).__name__}: {error}"[:500])
-        self._counts["delivered"] += 1
-        return Settle(id=delivery.id)
+            return await self._fail(head, error)
+        settles = tuple(Settle(id=row.id) for row in rows)
+        refusal = await self._write_down(head, settles, appends)
+        if isinstance(refusal, DeliveryGone):
+            return "gone"
+        if refusal is not None:
+            return await self._fail(head, refusal)
+        self._counts["delivered"] += len(rows)
+        return "sent"
 
-    def _again(self, delivery: Delivery, sender: Sender, error: str) -> Settle:
-        attempts = delivery.attempts + 1
-        waits = sender.waits_seconds
-        if attempts > len(waits):
-            return self._park(delivery, error)
-        self._counts["retried"] += 1
-        due_at_ms = self._directory.clock.now_ms() + int(waits[attempts - 1] * 1000)
-        return Settle(id=delivery.id, due_at_ms=due_at_ms, attempts=attempts, error=error)
+    async def _fail(self, head: Delivery, error: Exception) -> End:
+        """The head is tried again later or parked; those behind it stay as they are.
 
-    def _park(self, delivery: Delivery, error: str) -> Settle:
-        self._counts["parked"] += 1
-        return Settle(
-            id=delivery.id,
-            due_at_ms=delivery.due_at_ms,
-            attempts=delivery.attempts + 1,
-            parked=True,
-            error=error,
-        )
-
-    async def _settle(self, delivery: Delivery, settle: Settle) -> bool:
-        """Write down what became of it; True if that is stored.
-
-        Until it is, the delivery stays under way: a disk that is full must not turn into the same
-        delivery sent again and again. After a crash it is sent once more, with the same id.
+        A sender that asks for more time has said why by itself.
         """
-        entry = Entry(
-            project=delivery.project, at_ms=self._directory.clock.now_ms(), settles=(settle,)
-        )
+        if not isinstance(error, Later):
+            self._directory.observer.failed(head.cause, "delivery", error)
+        await self._write_down(head, (self._again(head, error),))
+        return "failed"
+
+    def _again(self, head: Delivery, error: Exception) -> Settle:
+        attempts, waits = head.attempts + 1, self._sender(head).waits_seconds
+        text = f"{type(error).__name__}: {error}"[:500]
+        if isinstance(error, Later):
+            wait = error.seconds
+        elif attempts <= len(waits):
+            wait = waits[attempts - 1]
+        else:
+            self._counts["parked"] += 1
+            at_ms = head.due_at_ms
+            return Settle(id=head.id, due_at_ms=at_ms, attempts=attempts, parked=True, error=text)
+        self._counts["retried"] += 1
+        at_ms = self._directory.clock.now_ms() + int(wait * 1000)
+        return Settle(id=head.id, due_at_ms=at_ms, attempts=attempts, error=text)
+
+    async def _write_down(
+        self, head: Delivery, settles: tuple[Settle, ...], appends: tuple[Append, ...] = ()
+    ) -> Exception | None:
+        """Store what became of a sending; None when that is done, or why the appends are refused.
+
+        Until the store can, the order stays under way: a disk that is full must not turn into the
+        same delivery sent again and again. After a crash it is sent once more, with the same id.
+        """
+        at_ms = self._directory.clock.now_ms()
+        entry = Entry(project=head.project, at_ms=at_ms, settles=settles, appends=appends)
+        while not isinstance(outcome := await self._commit(entry), Committed):
+            error = outcome.error if isinstance(outcome, Failed) else RuntimeError(repr(outcome))
+            is_everything = isinstance(outcome, Failed) and outcome.everything
+            if appends and not is_everything:
+                return error
+            self._directory.observer.failed(head.cause, "settle", error)
+            await trio.sleep(SETTLE_AGAIN_SECONDS)
+        return None
+
+    async def _commit(self, entry: Entry) -> Outcome:
         try:
-            outcome = await commit(self._directory.store, entry)
-        except EngineError as error:
-            self._directory.observer.failed(delivery.cause, "settle", error)
-            return False
-        if not isinstance(outcome, Committed):
-            self._directory.observer.failed(delivery.cause, "settle", RuntimeError(repr(outcome)))
-            return False
-        return True
+            return await commit(self._directory.store, entry)
+        except EngineError as error:  # the store takes no entries now
+            return Failed(error, everything=True)
 
     def statistics(self) -> Mapping[str, float]:
-        """Deliveries under way, and counters since the start."""
+        """Sendings under way, and counters of deliveries since the start."""
         return {"under_way": len(self._under_way), **self._counts}
 
 

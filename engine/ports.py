@@ -26,7 +26,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     has afterwards (`expected` + number of facts; equal: a write without a fact). `state` is the
     encoded state, or None when this commit leaves the row's older state in place (the tail of
     facts makes up for it). `erases`: a tombstone stays; with `privacy` the bodies of `about`'s
-    facts, list rows and pending effects go too.
+    facts, list rows and pending effects go too. `privacy` alone: the actor goes on from here.
     """
 
     address: Address
@@ -88,6 +88,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One all-or-nothing part of a batch. `reads`: versions that must still hold, unwritten.
 
     `project` owns documents, claims, effects and appends; `at_ms` is the time of the decision.
+    With `settles` and `appends` together every settled delivery must still be there, else the
+    entry is `Failed` with `DeliveryGone`: so a delivery into a list happens exactly once.
     """
 
     project: str
@@ -236,6 +238,12 @@ class Store(Protocol):
         """When the next delivery that is not parked falls due."""
         ...
 
+    async def order(
+        self, project: str, subscription: str, subject: str, limit: int
+    ) -> Sequence[Delivery]:
+        """The first rows of an order that are not parked, due or not, in order of id."""
+        ...
+
     async def deliveries(
         self, project: str, *, parked_only: bool, after: int, limit: int
     ) -> Sequence[Delivery]:
@@ -284,16 +292,6 @@ class Observer(Protocol):
 class Silent:
     """An observer that watches nothing."""
 
-    def handled(
-        self, address: Address, command: str, outcome: str, version: int, seconds: float
-    ) -> None:
-        """Watch nothing."""
+    def _watch_nothing(self, *_what: object) -> None: ...
 
-    def woke(self, address: Address, version: int) -> None:
-        """Watch nothing."""
-
-    def slept(self, address: Address) -> None:
-        """Watch nothing."""
-
-    def failed(self, address: Address, what: str, error: BaseException) -> None:
-        """Watch nothing."""
+    handled = woke = slept = failed = _watch_nothing

@@ -7,6 +7,7 @@ seen is part of the fence: if it has changed until the commit, the decision is m
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -47,9 +48,43 @@ async def _actors(
 ) -> dict[Address, Snapshot]:
     if len(needs.actors) + len(needs.documents) > directory.limits.needs_max:
         raise Overloaded("needs_max")
-    look = directory.read if fresh else directory.peek
     addresses = [Address(project, needed.kind, needed.id) for needed in needs.actors]
-    return {address: await look(address) for address in addresses}
+    if fresh:
+        return {address: await directory.read(address) for address in addresses}
+    return {address: await directory.sightings.look(directory, address) for address in addresses}
+
+
+class Sightings:
+    """Actors seen a moment ago: what a crowd of decisions needs is read once.
+
+    A sighting is forgotten when a fact of its actor is told. One that is stale all the same costs a
+    decision made again, never a wrong commit: the fence has the last word.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._seen: OrderedDict[Address, Snapshot] = OrderedDict()
+        self._reading: dict[Address, object] = {}
+
+    async def look(self, directory: Directory, address: Address) -> Snapshot:
+        """The committed state of an actor, as it was seen last."""
+        found = self._seen.get(address)
+        if found is not None:
+            self._seen.move_to_end(address)
+            return found
+        mine = self._reading[address] = object()
+        found = await directory.peek(address)
+        if self._reading.get(address) is mine:  # nothing was told of it while we read
+            del self._reading[address]
+            self._seen[address] = found
+            if len(self._seen) > self._most:
+                self._seen.popitem(last=False)
+        return found
+
+    def forget(self, address: Address) -> None:
+        """It has changed."""
+        self._reading.pop(address, None)
+        self._seen.pop(address, None)
 
 
 async def _documents(

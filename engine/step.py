@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from engine.effects import Append, Claim, Document, Effect, Release, Yielded
+from engine.effects import Append, Claim, Document, Effect, Note, Release, Yielded
 from engine.messages import Event
 
 
@@ -30,7 +30,10 @@ FOR_EVER = Keep()
 
 
 class Step(msgspec.Struct, frozen=True):
-    """What one accepted command leads to. `events` empty: accepted, nothing to store."""
+    """What one accepted command leads to. `events` empty: accepted, nothing to store.
+
+    `privacy` without `erases`: the past goes and the actor goes on.
+    """
 
     state: Any
     phase: str
@@ -41,6 +44,7 @@ class Step(msgspec.Struct, frozen=True):
     appends: tuple[Append, ...] = ()
     claims: tuple[Claim | Release, ...] = ()
     documents: tuple[Document, ...] = ()
+    notes: tuple[Note, ...] = ()
     erases: bool = False
     privacy: bool = False
 
@@ -60,6 +64,7 @@ class Step(msgspec.Struct, frozen=True):
             appends=tuple(found.get(Append, ())),
             claims=(*found.get(Release, ()), *found.get(Claim, ())),
             documents=tuple(found.get(Document, ())),
+            notes=tuple(found.get(Note, ())),
         )
 
 

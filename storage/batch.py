@@ -117,7 +117,7 @@ class Batch:
         outcomes: list[Outcome] = []
         accepted: list[tuple[int, Entry]] = []
         for index, entry in enumerate(entries):
-            alone = any(change.erases for change in entry.changes)
+            alone = any(change.erases or change.privacy for change in entry.changes)
             if alone:
                 self._write(accepted, known, outcomes)
                 accepted = []
@@ -172,12 +172,12 @@ class Batch:
     def _gather(self, rows: _Rows, entry: Entry) -> tuple[int, ...]:
         first = self.seq + 1
         for change in entry.changes:
-            if change.erases:
+            if change.erases or change.privacy:
                 self._erase(rows, change)
             else:
                 self._change(rows, change)
         if entry.settles:
-            outbox.settle(self._connection, entry.settles, entry.project)
+            outbox.settle(self._connection, entry)
         return tuple(range(first, self.seq + 1))
 
     def _change(self, rows: _Rows, change: Change) -> None:
@@ -209,6 +209,8 @@ class Batch:
         last = erasure.counted(change.facts[-1], counts)
         _FACTS.run(self._connection, [fact_row(self.seq, change.address, last)])
         _TOMBSTONES.run(self._connection, [actor_row(change)])
+        if not change.erases and change.address.kind in self._projections:
+            rows.projected.append(Projected(change.address, self.seq, last, change.state))
         self.erased_for_privacy |= change.privacy
 
     def _flush(self, rows: _Rows, entries: Sequence[Entry], known: judge.Known) -> None:

@@ -114,7 +114,7 @@ def _fold(
         report.blame(f"{address}: facts after the state are missing")
         return
     try:
-        awake = kind.wake(address, codec.loaded(tuple(row), tail))
+        awake = kind.read(address, codec.loaded(tuple(row), tail))
         if not life or (life[0].version > 1 and life[0].name != Erased.wire_name()):
             report.dense += 1
             return

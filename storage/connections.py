@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Protocol
 
 BUSY_MS = 5_000
 """How long a reader waits for a lock; in this journal mode only recovery ever takes one."""
 LOG_BYTES_MAX = 64 * 1024 * 1024
 """The log file is cut back to this size once its content is in the database."""
+WRITER_CACHE_KIB, READER_CACHE_KIB = 8_192, 2_048
+"""Pages kept in memory: the system keeps them too, so more of them saves no processor time."""
 SWITCH_SECONDS = 0.0005
 """See `quick_switches`."""
 
@@ -33,7 +36,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         "mmap_size = 0",
         "wal_autocheckpoint = 0",
         f"journal_size_limit = {LOG_BYTES_MAX}",
-        "cache_size = -32768",
+        f"cache_size = -{WRITER_CACHE_KIB}",
         "foreign_keys = ON",
     ):
         connection.execute(f"PRAGMA {pragma}").fetchall()
@@ -52,8 +55,32 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     connection.execute("PRAGMA query_only = ON")
     connection.execute("PRAGMA mmap_size = 0")
-    connection.execute("PRAGMA cache_size = -8192")
+    connection.execute(f"PRAGMA cache_size = -{READER_CACHE_KIB}")
     return connection
+
+
+class Store(Protocol):
+    """What `shrink` needs of the store."""
+
+    async def run(self, job: Callable[[sqlite3.Connection], Any]) -> Any:
+        """Run maintenance on the writer."""
+
+    def read_now(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Run on the loop's reading connection."""
+
+
+async def shrink(store: Store) -> None:
+    """Give back the pages that the writer and the loop's reader keep in memory.
+
+    They come back one by one as they are needed. As every job does, it also makes the writer forget
+    which versions actors have. Raises `Unavailable` like any job.
+    """
+    await store.run(_shrink)
+    store.read_now(_shrink)
+
+
+def _shrink(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA shrink_memory").fetchall()
 
 
 @contextmanager

@@ -105,6 +105,8 @@ def _is_wrong(change: Change, *, has_state: bool) -> str | None:
         return "versions are not dense"
     if change.erases:
         return None if change.facts else "an erasure is a fact"
+    if change.privacy and not (change.facts and change.state is not None):
+        return "who goes on without a past states a fact and its state"
     if change.facts and change.state is None and not has_state:
         return "the first commit of an actor carries its state"
     return None
@@ -142,9 +144,10 @@ def _accept(
     claims: dict[Key, Address | None],
 ) -> None:
     gone = {change.address for change in entry.changes if change.erases}
-    if gone:
+    forgets = {change.address for change in entry.changes if change.erases or change.privacy}
+    if forgets:
         known.claims = {key: who for key, who in known.claims.items() if who not in gone}
-        known.kept = {key: one for key, one in known.kept.items() if one[1] not in gone}
+        known.kept = {key: one for key, one in known.kept.items() if one[1] not in forgets}
     known.versions.update(versions)
     for key, owner in claims.items():
         if owner is None:

@@ -11,6 +11,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal
 
 import trio
@@ -209,6 +210,12 @@ class MemoryStore:
     async def next_due(self) -> int | None:
         """When the next head falls due."""
         return min((one.due_at_ms for one in self.shelf.heads()), default=None)
+
+    async def order(
+        self, project: str, subscription: str, subject: str, limit: int
+    ) -> Sequence[Delivery]:
+        """The first rows of an order that are not parked."""
+        return list(islice(self.shelf.order(project, subscription, subject), limit))
 
     async def deliveries(
         self, project: str, *, parked_only: bool, after: int, limit: int

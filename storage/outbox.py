@@ -9,14 +9,19 @@ by them.
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from engine.ports import Settle
+import msgspec
+
+from engine.errors import DeliveryGone
+from engine.ports import Entry, Settle
 from storage.bulk import Bulk
 from storage.codec import Row
 
 _ORDER = "project = ? AND subscription = ? AND subject = ?"
+_AMONG = "id IN (SELECT value FROM json_each(?))"
 
 _INSERT = Bulk(
     """INSERT INTO outbox (project, kind, actor, version, sender, subject, subscription,
@@ -43,37 +48,58 @@ def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     _INSERT.run(connection, marked)
 
 
-def settle(connection: sqlite3.Connection, settles: Sequence[Settle], project: str) -> None:
-    """Delete, reschedule, park or unpark deliveries; unknown ids are nothing."""
-    for one in settles:
-        order = connection.execute(
-            "SELECT project, subscription, subject FROM outbox WHERE id = ? AND project = ?",
-            (one.id, project),
-        ).fetchone()
-        if order is not None:
-            _settle(connection, one)
-            _rehead(connection, order)
+def settle(connection: sqlite3.Connection, entry: Entry) -> None:
+    """Delete, reschedule, park or unpark deliveries of the entry's project.
 
-
-def _settle(connection: sqlite3.Connection, one: Settle) -> None:
-    if one.due_at_ms is None and not one.parked:
-        connection.execute("DELETE FROM outbox WHERE id = ?", (one.id,))
-        return
-    connection.execute(
+    Unknown ids are nothing, unless the entry appends rows for them: then it raises `DeliveryGone`.
+    However many there are, each order finds its head once.
+    """
+    orders = _orders(connection, entry)
+    if entry.appends and len(orders) < len({one.id for one in entry.settles}):
+        raise DeliveryGone("a delivery is not there any more")
+    gone = [one.id for one in entry.settles if _is_gone(one) and one.id in orders]
+    if gone:
+        connection.execute(f"DELETE FROM outbox WHERE {_AMONG}", (msgspec.json.encode(gone),))
+    moved = [one for one in entry.settles if not _is_gone(one) and one.id in orders]
+    connection.executemany(
         """UPDATE outbox SET due_at = coalesce(?, due_at), attempts = ?, parked = ?, error = ?,
            head = CASE WHEN ? THEN 0 ELSE head END WHERE id = ?""",
-        (one.due_at_ms, one.attempts, one.parked, one.error, one.parked, one.id),
+        [(m.due_at_ms, m.attempts, m.parked, m.error, m.parked, m.id) for m in moved],
     )
+    touched = Counter(orders[one.id] for one in moved)
+    for order in dict.fromkeys(orders.values()):
+        _rehead(connection, order, touched[order])
 
 
-def _rehead(connection: sqlite3.Connection, order: Row) -> None:
-    """Make the first row of an order its only head. At most its first two rows are wrong."""
-    first = connection.execute(
-        f"SELECT id, head FROM outbox WHERE {_ORDER} AND parked = 0 ORDER BY id LIMIT 2", order
+def _is_gone(one: Settle) -> bool:
+    """True if the delivery leaves the outbox."""
+    return one.due_at_ms is None and not one.parked
+
+
+def _orders(connection: sqlite3.Connection, entry: Entry) -> dict[int, Row]:
+    """The order of each delivery that an entry settles, as far as they are there."""
+    ids = msgspec.json.encode([one.id for one in entry.settles])
+    rows = connection.execute(
+        f"""SELECT id, project, subscription, subject FROM outbox
+            WHERE {_AMONG} AND project = ?""",
+        (ids, entry.project),
     ).fetchall()
-    for (id_, head), wanted in zip(first, (1, 0), strict=False):
-        if head != wanted:
-            connection.execute("UPDATE outbox SET head = ? WHERE id = ?", (wanted, id_))
+    return {id_: tuple(order) for id_, *order in rows}
+
+
+def _rehead(connection: sqlite3.Connection, order: Row, moved: int = 0) -> None:
+    """Make the first row of an order its only head.
+
+    `moved` rows may have come back before the one that is the head now: it is among those and one
+    more, so no others are looked at.
+    """
+    first = connection.execute(
+        f"SELECT id, head FROM outbox WHERE {_ORDER} AND parked = 0 ORDER BY id LIMIT ?",
+        (*order, moved + 1),
+    ).fetchall()
+    for index, (id_, head) in enumerate(first):
+        if head != (index == 0):
+            connection.execute("UPDATE outbox SET head = ? WHERE id = ?", (index == 0, id_))
 
 
 def drop_about(connection: sqlite3.Connection, project: str, about: str) -> int:

@@ -107,6 +107,12 @@ class ProjectsView:
         )
         return {"credential": gone.rowcount} if gone.rowcount else {}
 
+    def forget(
+        self, connection: sqlite3.Connection, address: Address, about: str
+    ) -> dict[str, int]:
+        """Whoever goes on keeps the tokens."""
+        return {}
+
     def trim(self, connection: sqlite3.Connection, now_ms: int, rows_max: int) -> int:
         """Expired tokens go."""
         return connection.execute(

@@ -1,6 +1,8 @@
 """What is read from SQLite, as plain functions over a read-only connection.
 
-Each fetches everything it wants before it returns. Row shapes: `storage/codec.py`.
+Each fetches everything it wants before it returns, so no cursor outlives its connection's turn.
+What is asked often goes along an index: heads that are due, orders, alarms, facts by version.
+Row shapes: `storage/codec.py`.
 """
 
 from __future__ import annotations
@@ -14,6 +16,11 @@ from storage.codec import ACTOR, DELIVERY, FACT, KEPT
 
 _OF = "project = ? AND kind = ? AND id = ?"
 _LOAD = f"SELECT {ACTOR} FROM actor WHERE {_OF}"
+ORDER = (
+    f"SELECT {DELIVERY} FROM outbox INDEXED BY outbox_order "
+    "WHERE project = ? AND subscription = ? AND subject = ? AND parked = 0 ORDER BY id LIMIT ?"
+)
+"""The first rows of an order: project, subscription, subject, how many."""
 _FACTS = f"SELECT {FACT} FROM fact WHERE {_OF} AND version > ? ORDER BY version LIMIT ?"
 
 
@@ -125,6 +132,12 @@ def next_due(connection: sqlite3.Connection) -> int | None:
         "SELECT min(due_at) FROM outbox INDEXED BY outbox_due WHERE head = 1"
     ).fetchone()
     return None if at_ms is None else int(at_ms)
+
+
+def order(connection: sqlite3.Connection, of: tuple[str, str, str], limit: int) -> list[Delivery]:
+    """The first rows of the order (project, subscription, subject) that are not parked."""
+    rows = connection.execute(ORDER, (*of, limit)).fetchall()
+    return list(map(codec.delivery, rows))
 
 
 def deliveries(

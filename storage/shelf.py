@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from engine.effects import Append
+from engine.errors import DeliveryGone
 from engine.messages import Address, Stored
 from engine.ports import (
     REDACTED,
@@ -72,6 +73,8 @@ class Shelf:
             for change in entry.changes:
                 for fact in change.facts:
                     _ = fact.body  # whatever cannot be written fails before anything is
+            if entry.appends:
+                self._require(entry)
         except Exception as error:
             return Failed(error)
         first = self.seq + 1
@@ -98,14 +101,15 @@ class Shelf:
 
     def _change(self, change: Change) -> None:
         address, facts = change.address, change.facts
-        for fact in facts[:-1] if change.erases else facts:
+        forgets = change.erases or change.privacy
+        for fact in facts[:-1] if forgets else facts:
             self._fact(Stored(0, address, fact.version, fact.name, fact.body, fact.at_ms))
-        if change.erases:
+        if forgets:
             last = counted(facts[-1], self._erase(change))
             self._fact(Stored(0, address, last.version, last.name, last.body, last.at_ms))
+        row = self._row(change)
+        if change.erases:
             row = Row(change.version, change.generation, ERASED, None, change.version, (), None)
-        else:
-            row = self._row(change)
         if change.version:
             self.actors[address] = row
 
@@ -150,7 +154,7 @@ class Shelf:
     def _erase(self, change: Change) -> dict[str, int]:
         address = change.address
         counts = {"facts": self._erase_facts(address, privacy=change.privacy)}
-        claims = [key for key, owner in self.claims.items() if owner == address]
+        claims = [key for key, owner in self.claims.items() if owner == address and change.erases]
         replies = [key for key, kept in self.kept.items() if kept.address == address]
         counts |= {"claims": _drop(self.claims, claims), "replies": _drop(self.kept, replies)}
         if change.privacy and change.about:
@@ -211,10 +215,28 @@ class Shelf:
             error=settle.error,
         )
 
+    def _require(self, entry: Entry) -> None:
+        """Raise `DeliveryGone` unless every delivery that the entry settles is there."""
+        for settle in entry.settles:
+            delivery = self.outbox.get(settle.id)
+            if delivery is None or delivery.project != entry.project:
+                raise DeliveryGone("a delivery is not there any more")
+
     def _append(self, entry: Entry, append: Append) -> int:
         rows = self.lists.setdefault(append.list, [])
         rows.append((entry.project, entry.at_ms, append.row))
         return len(rows)
+
+    def order(self, project: str, subscription: str, subject: str) -> Iterator[Delivery]:
+        """Deliveries of an order that are not parked, in order of id."""
+        for one in self.outbox.values():
+            effect = one.effect
+            if (one.project, effect.subscription, effect.subject) == (
+                project,
+                subscription,
+                subject,
+            ) and not one.parked:
+                yield one
 
     def heads(self) -> Iterator[Delivery]:
         """The first delivery of each order that is not parked."""

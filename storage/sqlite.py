@@ -201,6 +201,13 @@ class SqliteStore:
         """When the next head falls due."""
         return self.read_now(queries.next_due)
 
+    async def order(
+        self, project: str, subscription: str, subject: str, limit: int
+    ) -> Sequence[Delivery]:
+        """The first rows of an order that are not parked."""
+        of = (project, subscription, subject)
+        return await self.read(lambda connection: queries.order(connection, of, limit))
+
     async def deliveries(
         self, project: str, *, parked_only: bool, after: int, limit: int
     ) -> Sequence[Delivery]:

@@ -81,6 +81,12 @@ class View(Protocol):
         """Delete every row about an erased actor; rows deleted by list."""
         ...
 
+    def forget(
+        self, connection: sqlite3.Connection, address: Address, about: str
+    ) -> dict[str, int]:
+        """Delete every row about the person behind an actor that goes on; rows deleted by list."""
+        ...
+
     def trim(self, connection: sqlite3.Connection, now_ms: int, rows_max: int) -> int:
         """Delete rows beyond their retention, at most `rows_max`; the number deleted."""
         ...

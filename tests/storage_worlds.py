@@ -170,6 +170,12 @@ class DoorView:
         done = connection.execute("DELETE FROM opening WHERE id = ?", (address.id,))
         return {"openings": done.rowcount}
 
+    def forget(
+        self, connection: sqlite3.Connection, address: Address, about: str
+    ) -> dict[str, int]:
+        """The same, while the actor goes on."""
+        return self.erase(connection, address, about)
+
     def trim(self, connection: sqlite3.Connection, _now_ms: int, rows_max: int) -> int:
         """Keep ten signs."""
         return connection.execute(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from storage.bulk import Bulk
 from storage.store import Export
 
-SCHEMA = (
+_FLAGS = (
     # Whose an environment is, and how many days its rows are kept (NULL: for ever).
     """CREATE TABLE flag_environment (
         env TEXT PRIMARY KEY, project TEXT NOT NULL,
@@ -45,7 +45,40 @@ SCHEMA = (
         count INTEGER NOT NULL, value REAL NOT NULL,
         PRIMARY KEY (env, day, metric, campaign, grp, variation, name)) STRICT, WITHOUT ROWID""",
 )
-TABLES = ("flag_assignment", "flag_activation", "flag_hit", "flag_count")
+_VISITORS = (
+    # Ids that a visitor has had; `is_current`: the one it has now; `seq`: the fact that said so.
+    """CREATE TABLE flag_alias (
+        project TEXT NOT NULL, env TEXT NOT NULL, visitor TEXT NOT NULL, handle TEXT NOT NULL,
+        is_current INTEGER NOT NULL, seq INTEGER NOT NULL,
+        PRIMARY KEY (env, visitor, handle)) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX flag_alias_handle ON flag_alias (env, handle, seq)",
+    "CREATE INDEX flag_alias_current ON flag_alias (env, visitor, seq) WHERE is_current = 1",
+    # The visitor cache: `body` is a VisitorCacheDTO.
+    """CREATE TABLE flag_visitor_cache (
+        project TEXT NOT NULL, env TEXT NOT NULL, visitor TEXT NOT NULL,
+        body TEXT NOT NULL, at INTEGER NOT NULL, UNIQUE (env, visitor)) STRICT""",
+    # The hit cache: `body` is a HitCacheDTO, with its ids beside it.
+    """CREATE TABLE flag_hit_cache (
+        project TEXT NOT NULL, env TEXT NOT NULL, key TEXT NOT NULL,
+        visitor TEXT NOT NULL, anonymous TEXT NOT NULL,
+        body TEXT NOT NULL, at INTEGER NOT NULL, UNIQUE (env, key)) STRICT""",
+    "CREATE INDEX flag_visitor_cache_at ON flag_visitor_cache (env, at)",
+    "CREATE INDEX flag_hit_cache_at ON flag_hit_cache (env, at)",
+    "CREATE INDEX flag_hit_cache_visitor ON flag_hit_cache (env, visitor)",
+    """CREATE INDEX flag_hit_cache_anonymous ON flag_hit_cache (env, anonymous)
+        WHERE anonymous <> ''""",
+)
+SCHEMAS = (_FLAGS, _VISITORS)
+"""The statements of each version; a new one goes to the end."""
+TABLES = (
+    "flag_assignment",
+    "flag_activation",
+    "flag_hit",
+    "flag_count",
+    "flag_alias",
+    "flag_visitor_cache",
+    "flag_hit_cache",
+)
 """Lists with rows of environments, in the order in which an erasure empties them."""
 EXPORTS = {
     "flag_environment": Export("project, env, assignment_days, hit_days, report_days", ("env",)),
@@ -63,8 +96,17 @@ EXPORTS = {
         "project, env, day, metric, campaign, grp, variation, name, count, value",
         ("env", "day", "metric", "campaign", "grp", "variation", "name"),
     ),
+    "flag_alias": Export(
+        "project, env, visitor, handle, is_current, seq", ("env", "visitor", "handle")
+    ),
+    "flag_visitor_cache": Export(
+        "project, env, visitor, CAST(body AS BLOB) AS body, at", ("env", "visitor")
+    ),
+    "flag_hit_cache": Export(
+        "project, env, key, visitor, anonymous, CAST(body AS BLOB) AS body, at", ("env", "key")
+    ),
 }
-"""What an export shows of each; a hit's fields are JSON, and stand as such."""
+"""What an export shows of each; a hit's fields and what is cached are JSON, and stand as such."""
 
 _ASSIGNMENT = (
     "INSERT INTO flag_assignment (project, env, subject, grp, variation, activated, seen_at)"
@@ -100,4 +142,15 @@ COUNTS = Bulk(
     10,
     """ON CONFLICT (env, day, metric, campaign, grp, variation, name) DO UPDATE SET
        count = count + excluded.count, value = value + excluded.value""",
+)
+CACHE_VISITORS = Bulk(
+    "INSERT INTO flag_visitor_cache (project, env, visitor, body, at)",
+    5,
+    "ON CONFLICT (env, visitor) DO UPDATE SET body = excluded.body, at = excluded.at",
+)
+CACHE_HITS = Bulk(
+    "INSERT INTO flag_hit_cache (project, env, key, visitor, anonymous, body, at)",
+    7,
+    """ON CONFLICT (env, key) DO UPDATE SET visitor = excluded.visitor,
+       anonymous = excluded.anonymous, body = excluded.body, at = excluded.at""",
 )

@@ -1,4 +1,4 @@
-"""The flags' view: lists that follow the facts of environments, and rows of their visitors.
+"""The flags' view: lists that follow facts of environments and visitors, and rows of the latter.
 
 The first fact of an environment enters it into the house's list; one that another project holds is
 taken, and the fact is not stored. Retention is the environment's own setting. Rules: spec flags
@@ -8,26 +8,28 @@ taken, and the fact is not stored. Retention is the environment's own setting. R
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
+from actors.flags.caches import HIT_AGE_MS_MAX
 from actors.flags.environment import KIND
-from actors.flags.environment_words import Configured, Settings
+from actors.flags.environment_words import Configured
+from actors.flags.settings import Settings
 from engine.errors import ClaimTaken
 from engine.messages import Address
-from storage.flags import tables, writes
+from storage.flags import tables, visitors, writes
 from storage.store import Projected, Write
 
 DAY_MS = 86_400_000
 PAGE = 1_000  # assignments looked at in one step of retention
-Cutoffs = Mapping[str, tuple[float | None, ...]]
+CACHE_DAYS = 400.0  # visitors are cached so long where assignments are kept for ever
 
 
 class FlagLists:
     """`storage.store.View` of the flags."""
 
     name = "flags"
-    kinds = frozenset({KIND})
-    version = 1
+    kinds = frozenset({KIND, visitors.KIND})
+    version = len(tables.SCHEMAS)
     exports = tables.EXPORTS
 
     def __init__(self) -> None:
@@ -35,23 +37,30 @@ class FlagLists:
 
     @property
     def appends(self) -> Mapping[str, Write]:
-        """Writers by list; the rows are the named tuples of `storage.flags.writes`."""
+        """Writers by list; rows are the named tuples of `writes`, or as `visitors` says."""
         return {
             "flag_assignment": writes.keep_assignments,
             "flag_activation": writes.write_activations,
             "flag_hit": writes.write_hits,
             "flag_count": writes.add_counts,
             "flag_forget": writes.forget_visitors,
+            "flag_visitor_cache": visitors.cache_visitors,
+            "flag_visitor_flush": visitors.flush_visitors,
+            "flag_hit_cache": visitors.cache_hits,
+            "flag_hit_flush": visitors.flush_hits,
+            "flag_hit_flush_all": visitors.flush_all_hits,
         }
 
     def migrate(self, connection: sqlite3.Connection, version: int) -> None:
-        """Version 1: the tables."""
-        if version == 0:
-            for statement in tables.SCHEMA:
-                connection.execute(statement)
+        """Version 1: the lists; version 2: names and caches of visitors."""
+        for statement in tables.SCHEMAS[version]:
+            connection.execute(statement)
 
     def project(self, connection: sqlite3.Connection, projected: Projected) -> None:
-        """Enter the environment, and follow its settings. Raises `ClaimTaken`."""
+        """Enter an environment, and follow its settings; follow a visitor. Raises `ClaimTaken`."""
+        if projected.address.kind == visitors.KIND:
+            visitors.follow(connection, projected)
+            return
         env, project = projected.address.id, projected.address.project
         row = connection.execute(
             "SELECT project FROM flag_environment WHERE env = ?", (env,)
@@ -77,9 +86,8 @@ class FlagLists:
 
     def erase(self, connection: sqlite3.Connection, address: Address, about: str) -> dict[str, int]:
         """An environment takes all its rows along, a visitor (`ENV:HANDLE`) its own."""
-        if address.kind == "visitor":
-            env, _, handle = address.id.partition(":")
-            return writes.forget(connection, env, about or handle)
+        if address.kind == visitors.KIND:
+            return visitors.forget(connection, address)
         if address.kind != KIND:
             return {}
         counts = {
@@ -87,6 +95,13 @@ class FlagLists:
             for table in (*tables.TABLES, "flag_environment")
         }
         return {name: count for name, count in counts.items() if count}
+
+    def forget(
+        self, connection: sqlite3.Connection, address: Address, about: str
+    ) -> dict[str, int]:
+        """A visitor who withdraws consent takes along what an erasure would."""
+        is_visitor = address.kind == visitors.KIND
+        return visitors.forget(connection, address) if is_visitor else {}
 
     # --- retention
 
@@ -98,9 +113,15 @@ class FlagLists:
         deleted = self._trim_assignments(
             connection, {env: _before(now_ms, days) for env, days, *_ in rows}, rows_max
         )
-        for env, _, hit_days, report_days in rows:
-            for cut in (_cut_hits("flag_hit"), _cut_hits("flag_activation")):
-                deleted += cut(connection, env, _before(now_ms, hit_days), rows_max - deleted)
+        for env, assignment_days, hit_days, report_days in rows:
+            cache_days = CACHE_DAYS if assignment_days is None else assignment_days
+            for table, before in (
+                ("flag_hit", _before(now_ms, hit_days)),
+                ("flag_activation", _before(now_ms, hit_days)),
+                ("flag_visitor_cache", _before(now_ms, cache_days)),
+                ("flag_hit_cache", now_ms - HIT_AGE_MS_MAX),
+            ):
+                deleted += _cut(connection, table, env, before, rows_max - deleted)
             before = _before(now_ms, report_days)
             deleted += _cut_counts(connection, env, before, rows_max - deleted)
         return deleted
@@ -129,17 +150,17 @@ def _before(now_ms: int, days: float | None) -> int | None:
     return None if days is None else now_ms - int(days * DAY_MS)
 
 
-def _cut_hits(table: str) -> Callable[[sqlite3.Connection, str, int | None, int], int]:
-    def cut(connection: sqlite3.Connection, env: str, before: int | None, rows_max: int) -> int:
-        if before is None or rows_max <= 0:
-            return 0
-        return connection.execute(
-            f"""DELETE FROM {table} WHERE id IN (
-                    SELECT id FROM {table} WHERE env = ? AND at < ? ORDER BY at LIMIT ?)""",
-            (env, before, rows_max),
-        ).rowcount
-
-    return cut
+def _cut(
+    connection: sqlite3.Connection, table: str, env: str, before: int | None, rows_max: int
+) -> int:
+    """Rows that arrived earlier, the oldest first."""
+    if before is None or rows_max <= 0:
+        return 0
+    return connection.execute(
+        f"""DELETE FROM {table} WHERE rowid IN (
+                SELECT rowid FROM {table} WHERE env = ? AND at < ? ORDER BY at LIMIT ?)""",
+        (env, before, rows_max),
+    ).rowcount
 
 
 def _cut_counts(connection: sqlite3.Connection, env: str, before: int | None, rows_max: int) -> int:

@@ -131,12 +131,18 @@ def forget_visitors(
 
 
 def forget(connection: sqlite3.Connection, env: str, visitor: str) -> dict[str, int]:
-    """Delete what names a visitor; counters name nobody and stay (spec flags 10.5)."""
-    kept = connection.execute(
-        "DELETE FROM flag_assignment WHERE env = ? AND subject = ?", (env, visitor)
-    ).rowcount
-    counts = {"flag_assignment": kept}
-    for table in ("flag_activation", "flag_hit"):
+    """Delete what stands under a visitor id; rows deleted by list.
+
+    Counters name nobody and stay, and so do the names of visitors that are actors: those go with
+    their actor (spec flags 10.5).
+    """
+    counts = {
+        table: connection.execute(
+            f"DELETE FROM {table} WHERE env = ? AND {column} = ?", (env, visitor)
+        ).rowcount
+        for table, column in (("flag_assignment", "subject"), ("flag_visitor_cache", "visitor"))
+    }
+    for table in ("flag_activation", "flag_hit", "flag_hit_cache"):
         counts[table] = sum(
             connection.execute(f"DELETE FROM {table} WHERE {condition}", (env, visitor)).rowcount
             for condition in (

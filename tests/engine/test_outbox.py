@@ -9,19 +9,20 @@ import trio
 from stage import PROJECT, Stage, door, open_stage
 
 from engine.effects import Effect
-from engine.errors import Unavailable
+from engine.errors import Later, Unavailable
 from engine.outbox import CommandBody
 from engine.ports import Delivery, Entry, Settle, Taken
 
 
 class Post:
-    """A sender that remembers; `bad` subjects fail, `slow` ones take long."""
+    """A sender that remembers; `bad` words fail, `slow` ones take long, `later` ones must wait."""
 
     def __init__(self, waits: tuple[float, ...] = (1.0, 10.0)) -> None:
         self.waits_seconds = waits
         self.sent: list[tuple[float, str, int]] = []
         self.bad: set[str] = set()
         self.slow: dict[str, float] = {}
+        self.later: dict[str, float] = {}
 
     async def send(self, delivery: Delivery) -> None:
         """Deliver once."""
@@ -30,6 +31,8 @@ class Post:
         await trio.sleep(self.slow.get(word, 0))
         if word in self.bad:
             raise ConnectionError("nobody at home")
+        if word in self.later:
+            raise Later(self.later[word], "on holiday")
 
     @property
     def words(self) -> list[str]:
@@ -85,6 +88,70 @@ async def test_a_failing_delivery_waits_and_is_parked(autojump_clock):
         assert stage.store.shelf.outbox == {}
 
 
+async def test_a_sender_may_say_when_to_try_again(autojump_clock):
+    """Its own wait, as often as it takes: attempts are counted, and nothing is ever parked."""
+    post = Post(waits=())
+    post.later["x"] = 20.0
+    async with open_stage(senders={"post": post}) as stage:
+        await put(stage, "x")
+        await trio.sleep(110.0)
+        assert [round(at) for at, _, _ in post.sent] == [0, 20, 40, 60, 80, 100]
+        (waiting,) = stage.store.shelf.outbox.values()
+        assert (waiting.attempts, waiting.parked, waiting.error) == (6, False, "Later: on holiday")
+        assert stage.outbox.statistics()["retried"] == 6
+        post.later.clear()
+        await trio.sleep(20.0)
+        assert stage.store.shelf.outbox == {}
+
+
+async def test_a_slow_delivery_delays_nobody_who_falls_due(autojump_clock):
+    """The outbox sleeps until the next head that is not under way, not until the slow one ends."""
+    post = Post()
+    post.slow["slow"] = 8.0
+    async with open_stage(senders={"post": post}) as stage:
+        await put(stage, "soon", subject="t", due_in_ms=2_000)
+        await put(stage, "slow")
+        await trio.sleep(9.0)
+        assert [(round(at), word) for at, word, _ in post.sent] == [(0, "slow"), (2, "soon")]
+
+
+async def test_one_that_falls_due_during_the_look_is_not_overlooked(autojump_clock, monkeypatch):
+    """A clock that moves between two reads costs no half minute."""
+    post = Post()
+    async with open_stage(senders={"post": post}) as stage:
+        next_due = stage.store.next_due
+
+        async def slow_read() -> int | None:
+            found = await next_due()
+            stage.clock.offset_ms += 1
+            return found
+
+        monkeypatch.setattr(stage.store, "next_due", slow_read)
+        await put(stage, "x", due_in_ms=1)
+        await trio.sleep(1.0)
+        assert post.words == ["x"]
+
+
+async def test_a_late_read_sends_nothing_twice(autojump_clock, monkeypatch):
+    """Rows read while their delivery ended are old news."""
+    post = Post()
+    post.slow["x"] = 1.0
+    async with open_stage(senders={"post": post}) as stage:
+        due = stage.store.due
+
+        async def late(now_ms: int, limit: int) -> Sequence[Delivery]:
+            found = await due(now_ms, limit)
+            await trio.sleep(2.0)
+            return found
+
+        monkeypatch.setattr(stage.store, "due", late)
+        await put(stage, "x")
+        await trio.sleep(2.5)
+        await put(stage, "y", subject="t")
+        await trio.sleep(20.0)
+        assert sorted(post.words) == ["x", "y"]
+
+
 async def test_an_attempt_has_a_limit(autojump_clock):
     """A receiver that does not answer in time counts as failed."""
     post = Post(waits=())
@@ -118,6 +185,8 @@ async def test_an_unknown_sender_parks_at_once(autojump_clock):
         assert stage.outbox.statistics() == {
             "under_way": 0, "delivered": 0, "retried": 0, "parked": 1,
         }  # fmt: skip
+        (parked,) = stage.store.shelf.outbox.values()
+        assert (parked.parked, parked.error) == (True, "LookupError: there is no sender 'post'")
         post = Post()
         stage.outbox.register("post", post)
         await put(stage, "y")
@@ -216,13 +285,11 @@ async def order(stage: Stage, command: str, data: bytes, kind: str = "door") -> 
 async def test_a_command_effect_is_carried_out_once(autojump_clock):
     """The receiver's commit records the delivery, so a repeat after a crash is nothing."""
     async with open_stage() as stage:
-        settle = stage.outbox._settle
 
-        async def forget(_delivery: Delivery, _settle: Settle) -> bool:
+        async def forget(*_what: object) -> None:
             await trio.sleep_forever()
-            return await settle(_delivery, _settle)
 
-        stage.outbox._settle = forget  # type: ignore[method-assign]
+        stage.outbox._write_down = forget  # type: ignore[method-assign]
         await order(stage, "setCode", b'{"code":"9"}')
         assert stage.stored(door("back")) == [(1, "CodeSet")]
     async with open_stage(shelf=stage.store.shelf) as stage:

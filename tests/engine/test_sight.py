@@ -158,3 +158,50 @@ async def test_a_rule_that_yields_too_much_is_refused_whole(autojump_clock):
         with pytest.raises(Overloaded, match="yields_max"):
             await stage.ask(SetCode(code="4"), address)
         assert len(stage.store.shelf.lists["flood"]) == 3
+
+
+async def test_an_actor_that_many_need_is_read_once(autojump_clock):
+    """A sighting lasts until a fact of its actor is told."""
+    async with open_stage() as stage:
+        await stage.ask(SetCode(code="77"), door("back"))
+        await stage.put_all_to_sleep()
+        reads = stage.store.reads
+        for name in ("a", "b", "c"):
+            await stage.ask(Copy(other="back"), door(name))
+        assert stage.store.reads == reads + 4  # the three, and the one that they need
+        await stage.ask(SetCode(code="78"), door("back"))
+        assert (await stage.ask(Copy(other="back"), door("d"))).state.code == "78"
+
+
+async def test_only_so_many_sightings_are_remembered(autojump_clock):
+    """The one that was needed longest ago is read again."""
+    async with open_stage(Limits(sightings_max=1)) as stage:
+        for name in ("x", "y"):
+            await stage.ask(SetCode(code=name), door(name))
+        await stage.put_all_to_sleep()
+        reads = stage.store.reads
+        for other in ("x", "y", "y", "x"):
+            await stage.ask(Copy(other=other))
+        assert stage.store.reads == reads + 1 + 3
+
+
+async def test_what_is_told_while_it_is_read_is_not_remembered(autojump_clock):
+    """A read that was overtaken is used once, and the fence judges it; the next looks again."""
+    async with open_stage() as stage:
+        sightings, address = stage.directory.sightings, door("back")
+        await stage.ask(SetCode(code="1"), address)
+        await stage.put_all_to_sleep()
+
+        class Slow:
+            """A directory during whose look something is told."""
+
+            async def peek(self, asked: Address) -> object:
+                found = await stage.directory.peek(asked)
+                sightings.forget(asked)
+                return found
+
+        await sightings.look(Slow(), address)
+        reads = stage.store.reads
+        await sightings.look(stage.directory, address)
+        await sightings.look(stage.directory, address)
+        assert stage.store.reads == reads + 1

@@ -9,10 +9,14 @@ from typing import Any
 import msgspec
 import pytest
 from houses import Caller, open_caller
+from storage_worlds import NOW_MS, change, stored
 
+from actors.flags.visitor_events import Opened
+from actors.flags.visitor_words import Person
 from api.apply import BadDocument, declare
 from engine.effects import Append
 from engine.messages import Address, Erase
+from engine.ports import Entry
 from storage import export
 from storage.flags import FlagLists, queries
 from storage.flags.writes import ActivationRow, AssignmentRow, CountRow, HitRow
@@ -186,7 +190,7 @@ def test_the_view_names_its_lists_once() -> None:
     """Names of lists are unique over the house: they all say whose they are."""
     view = FlagLists()
     assert all(name.startswith("flag_") for name in view.appends)
-    assert view.kinds == {"environment"}
+    assert view.kinds == {"environment", "visitor"}
 
 
 async def test_an_export_holds_the_lists(house: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +205,13 @@ async def test_an_export_holds_the_lists(house: Caller, monkeypatch: pytest.Monk
         "flag_hit",
         HitRow("env_1", "v", "", "EVENT", '{"ea":"buy"}', 7, counted),
     )
+    await append(house, "flag_visitor_cache", ("env_1", "v", '{"version":1}'))
+    await append(house, "flag_hit_cache", ("env_1", "v:1", '{"data":{"visitorId":"v"}}'))
+    await _named(house)
     found = await exported(house)
+    assert [row["body"] for row in found["flag_visitor_cache"]] == [{"version": 1}]
+    assert [row["body"] for row in found["flag_hit_cache"]] == [{"data": {"visitorId": "v"}}]
+    assert [(row["visitor"], row["is_current"]) for row in found["flag_alias"]] == [("v", 1)]
     assert [row["subject"] for row in found["flag_assignment"]] == visitors
     assert [row["visitor"] for row in found["flag_activation"]] == visitors
     assert [row["fields"] for row in found["flag_hit"]] == [{"ea": "buy"}]
@@ -217,3 +227,10 @@ async def test_an_export_holds_the_lists(house: Caller, monkeypatch: pytest.Monk
         ).fetchall()
     )
     assert {name for (name,) in made} == set(FlagLists.exports) == set(found)
+
+
+async def _named(house: Caller) -> None:
+    """Commit the fact that opens visitor `v`, as its actor would."""
+    address = Address("demo", "visitor", "env_1:v")
+    opened = change(address, 0, Opened(consented=True, person=Person("v")), state=b"{}")
+    await stored(house.house.store, Entry(project="demo", at_ms=NOW_MS, changes=(opened,)))
