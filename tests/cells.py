@@ -4,7 +4,8 @@
 its alarms) until every phase was seen, and makes one test case per cell. `check_cell` then says
 what must hold: a permitted command moves to a phase the table promises or is refused by its guard;
 any other is refused, changes nothing and says what is permitted. `unfired` names rows that no
-example sets off: examples are complete when it is empty.
+example sets off: examples are complete when it is empty. A kind whose rules look at other actors
+gets a moment that holds them, one whose ids have a form an `actor_id`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from engine.messages import Address, AlarmDue, Command, Fact, Snapshot
 
 Examples = Mapping[str, Sequence[Command]]
 ALARM = AlarmDue.wire_name()
+ACTOR_ID = "1"
 SNAPSHOTS_MAX = 400
 MOMENT = Moment(1_000_000, by="tester", new_id=lambda: "new-id", chance=lambda: 0.25)
 
@@ -46,9 +48,10 @@ def every_cell(
     examples: Examples,
     moment: Moment = MOMENT,
     without: Collection[str] = (),
+    actor_id: str = ACTOR_ID,
 ) -> list[Any]:
     """One `pytest.param(cell)` for each machine, phase and example; `without` leaves names out."""
-    found = _first_by_phase(kind, examples, moment)
+    found = _first_by_phase(kind, examples, moment, actor_id)
     params = []
     for machine in kind.machines:
         for phase in machine.phases:
@@ -83,6 +86,7 @@ def unfired(
     examples: Examples,
     moment: Moment = MOMENT,
     without: Collection[str] = (),
+    actor_id: str = ACTOR_ID,
 ) -> list[str]:
     """Rows that no example sets off in any phase reached, as `machine: source + command`."""
     missing = {
@@ -91,7 +95,7 @@ def unfired(
         for row in machine.rows
         if row.trigger not in without
     }
-    for before in reach(kind, examples, moment):
+    for before in reach(kind, examples, moment, actor_id):
         for command in _commands(kind, examples, before):
             with contextlib.suppress(Refused):
                 for row in kind.rows(before, command, at(moment, command)):
@@ -101,9 +105,11 @@ def unfired(
     return list(missing.values())
 
 
-def reach(kind: Kind[Any], examples: Examples, moment: Moment = MOMENT) -> Iterator[Snapshot]:
+def reach(
+    kind: Kind[Any], examples: Examples, moment: Moment = MOMENT, actor_id: str = ACTOR_ID
+) -> Iterator[Snapshot]:
     """Walk the snapshots that the examples lead to, nearest first, at most `SNAPSHOTS_MAX`."""
-    first = kind.blank(Address("project", kind.name, "1"))
+    first = kind.blank(Address("project", kind.name, actor_id))
     waiting, known = deque([first]), {_key(first)}
     while waiting:
         before = waiting.popleft()
@@ -131,13 +137,13 @@ def after(kind: Kind[Any], before: Snapshot, step: Step, now_ms: int) -> Snapsho
 
 
 def _first_by_phase(
-    kind: Kind[Any], examples: Examples, moment: Moment
+    kind: Kind[Any], examples: Examples, moment: Moment, actor_id: str
 ) -> dict[tuple[str, str], Snapshot]:
     """The nearest snapshot of every phase of every machine, as far as there is one."""
     found: dict[tuple[str, str], Snapshot] = {}
     wanted = sum(len(machine.phases) for machine in kind.machines)
     with contextlib.suppress(Exception):  # a broken rule fails its own cell, not the collection
-        for snapshot in reach(kind, examples, moment):
+        for snapshot in reach(kind, examples, moment, actor_id):
             for machine in kind.machines:
                 found.setdefault((machine.name, _phase(machine, kind, snapshot)), snapshot)
             if len(found) == wanted:
@@ -205,12 +211,17 @@ def _candidates(cell: Cell, machine: Machine[Any]) -> list[Row]:
     ]
 
 
+def _blank(cell: Cell) -> Any:
+    """The state of the cell's actor before it has any history."""
+    return cell.kind.initial(cell.before.address.id)
+
+
 def _hears(machine: Machine[Any], command: Command) -> bool:
     return any(row.on is type(command) for row in machine.rows)
 
 
 def _check_refusal(cell: Cell, refusal: Refused, moment: Moment) -> None:
-    state = cell.before.state if cell.before.exists else cell.kind.initial("1")
+    state = cell.before.state if cell.before.exists else _blank(cell)
     assert refusal.why, "a refusal says why"
     assert refusal.may == cell.kind.permits(state, public_only=True), (
         "a refusal says what is permitted"
@@ -234,7 +245,7 @@ def _too_early(cell: Cell) -> bool:
 
 
 def _check_move(cell: Cell, step: Step) -> None:
-    state = cell.kind.initial("1") if step.state is None else step.state
+    state = _blank(cell) if step.state is None else step.state
     phase = str(cell.machine.phase(state))
     targets = {str(row.target) for row in _candidates(cell, cell.machine)}
     if isinstance(cell.command, AlarmDue):

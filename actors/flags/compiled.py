@@ -37,14 +37,17 @@ class Request:
 
 
 class Group(NamedTuple):
-    """A compiled variation group: its test, the bytes its hashes start with, its choices."""
+    """A compiled variation group: its test, the bytes its hashes start with, its choices.
+
+    `by_bucket` has, for each of the hundred buckets, the choice that its visitors get, or None.
+    """
 
     campaign: Campaign
     group: VariationGroup
     match: Match
     prefix: bytes
-    limits: tuple[tuple[float, int], ...]
     choices: tuple[Choice, ...]
+    by_bucket: tuple[Choice | None, ...]
     by_id: dict[str, Choice]
     certain: Choice | None
 
@@ -118,11 +121,17 @@ def _compile_group(campaign: Campaign, group: VariationGroup, profile: Profile) 
         group,
         compile_targeting(group.targeting, profile),
         allocation.encoded(group.id),
-        allocation.thresholds(group.variations),
         choices,
+        _by_bucket(group, choices),
         {each.variation.id: each for each in reversed(choices)},
         choices[0] if certain else None,
     )
+
+
+def _by_bucket(group: VariationGroup, choices: tuple[Choice, ...]) -> tuple[Choice | None, ...]:
+    limits = allocation.thresholds(group.variations)
+    positions = (allocation.position_of(each, limits) for each in range(allocation.BUCKETS))
+    return tuple(None if position is None else choices[position] for position in positions)
 
 
 def matching(compiled: Compiled, request: Request) -> Matched:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from actors.flags.allocation import BUCKETS, encoded, hash_of, is_in_ranges, position_of
+from actors.flags.allocation import BUCKETS, encoded, hash_of, is_in_ranges
 from actors.flags.choices import Choice
 from actors.flags.compiled import Compiled, Group, Matched, Request, compile_file, matching
 
@@ -125,7 +125,7 @@ def settle(
     return Decision(
         request,
         tuple(choice for choice, _ in taken),
-        tuple(_assignments(compiled, request, seen, taken)) if matched.reads_kept else (),
+        tuple(_assignments(compiled, request, whose, seen, taken)) if matched.reads_kept else (),
         untracked=untracked and request.campaign is not None,
         reads_kept=matched.reads_kept,
     )
@@ -152,12 +152,13 @@ def _take_all(
     visitor = encoded(request.visitor_id)
     bucket = hash_of(visitor) % BUCKETS if compiled.profile == "server" else -1
     hashed = _group_text(request.decision_group).encode() if request.decision_group else visitor
+    is_known = bool(seen.visitor or seen.anonymous)
     has_test = untracked = False
     for group in matched.groups:
         is_test = one_test and group.campaign.type == "ab"
         if is_test and (group.group.id not in activated if activated else has_test):
             continue
-        found = _kept_choice(group, seen)
+        found = _kept_choice(group, seen) if is_known else None
         if found is None and (bucket < 0 or is_in_ranges(bucket, group.campaign.bucket_ranges)):
             choice = _allocated(group, hashed)
             untracked = untracked or choice is None
@@ -192,15 +193,17 @@ def _kept_choice(group: Group, seen: KeptFor) -> tuple[Choice | None, Source] | 
 def _allocated(group: Group, hashed: bytes) -> Choice | None:
     if group.certain is not None:
         return group.certain
-    position = position_of(hash_of(group.prefix + hashed) % BUCKETS, group.limits)
-    return None if position is None else group.choices[position]
+    return group.by_bucket[hash_of(group.prefix + hashed) % BUCKETS]
 
 
 def _assignments(
-    compiled: Compiled, request: Request, seen: KeptFor, taken: list[tuple[Choice, Source]]
+    compiled: Compiled,
+    request: Request,
+    whose: Subjects,
+    seen: KeptFor,
+    taken: list[tuple[Choice, Source]],
 ) -> Iterator[Assignment]:
     """What is new for each subject; under 1V1T a hit also activates what was known."""
-    whose = subjects(compiled, request)
     marks = request.trigger_hit and compiled.file.one_visitor_one_test
     for choice, source in taken:
         entry = (choice.group.id, choice.variation.id, request.trigger_hit)

@@ -3,37 +3,44 @@
 An environment is `empty` until a file is put, then `ready`; the kill switch, the operator's or the
 file's own, leads to `panic` and back (pulled before any file came, back to `empty`). Each change is
 a fact with who, before and after, and gives new validators: an ETag that tells file and panic
-apart, and a Last-Modified that never repeats. History is kept for ever.
+apart, and a Last-Modified that never repeats. History is kept for ever. What visitors may do is a
+machine of its own (`actors/flags/sdk_status.py`).
 Rules: spec flags 1.4, 1.12, 10.3; engine spec 7.4.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
+from actors.flags.environment_shown import present, present_events
 from actors.flags.environment_words import (
+    EVENTS,
     BucketingChanged,
+    BucketingPolled,
+    BucketingPollFailed,
     Configure,
     Configured,
     Environment,
-    Mark,
     PanicSet,
     Phase,
+    Polled,
+    Polling,
+    PollResult,
     PutBucketing,
     Revert,
+    SdkStatusChanged,
     SetPanic,
     Summary,
 )
+from actors.flags.sdk_status import SDK
 from engine.effects import Document
 from engine.kind import FOR_EVER, Kind
 from engine.machine import Machine, Moment, Row
 from engine.messages import Event
 
 KIND = "environment"
-CAMPAIGNS_SHOWN_MAX = 100  # ids that a push names; counts say the rest
 
 
 # --- rules
@@ -70,6 +77,16 @@ def _stops(environment: Environment, command: PutBucketing | Revert, _moment: Mo
     return is_expected(environment, command) and panic
 
 
+def _brings_running_file(environment: Environment, command: Polled, _moment: Moment) -> bool:
+    panic = environment.operator_panic or command.summary.panic
+    return bool(command.body) and not panic
+
+
+def _brings_stopping_file(environment: Environment, command: Polled, _moment: Moment) -> bool:
+    panic = environment.operator_panic or command.summary.panic
+    return bool(command.body) and panic
+
+
 def _turns_on(_environment: Environment, command: SetPanic, _moment: Moment) -> bool:
     return command.on
 
@@ -95,7 +112,7 @@ def configured(
 
 
 def put(
-    environment: Environment, command: PutBucketing, moment: Moment
+    environment: Environment, command: PutBucketing | Polled, moment: Moment
 ) -> Iterator[Event | Document]:
     """The file is a document; the same file again changes nothing."""
     document = Document(command.body)
@@ -163,7 +180,9 @@ def evolve(environment: Environment, event: Event) -> Environment:
     replace = msgspec.structs.replace
     match event:
         case Configured(settings=settings):
-            return replace(environment, settings=settings, declared=True)
+            is_same_source = settings.polled_url == environment.settings.polled_url
+            polling = environment.polling if is_same_source else Polling()
+            return replace(environment, settings=settings, declared=True, polling=polling)
         case BucketingChanged():
             return _with_file(environment, event)
         case PanicSet():
@@ -176,6 +195,19 @@ def evolve(environment: Environment, event: Event) -> Environment:
                 operator_panic=event.on,
                 who=event.who,
             )
+        case SdkStatusChanged(status=status):
+            return replace(environment, sdk_status=status)
+        case BucketingPolled():
+            good = Polling(
+                PollResult.GOOD,
+                hash=event.hash,
+                last_modified=event.last_modified,
+                last_update=event.last_update,
+            )
+            return replace(environment, polling=good)
+        case BucketingPollFailed(error=error):
+            polling = replace(environment.polling, result=PollResult.FAILED, error=error)
+            return replace(environment, polling=polling)
     return environment
 
 
@@ -193,55 +225,6 @@ def _with_file(environment: Environment, event: BucketingChanged) -> Environment
         file_panic=event.file_panic,
         who=event.who,
     )
-
-
-# --- what is shown
-
-
-def present(environment: Environment) -> dict[str, Any]:
-    """The state for pushes and lists: no file, no digests, no secret (there is none)."""
-    return {
-        "phase": environment.phase,
-        "panic": environment.panic,
-        "operatorPanic": environment.operator_panic,
-        "filePanic": environment.file_panic,
-        "etag": environment.etag,
-        "lastModifiedMs": environment.last_modified_ms,
-        "hash": environment.hash,
-        "bytes": environment.bytes,
-        "campaigns": len(environment.digests),
-        "who": environment.who,
-        "settings": environment.settings,
-    }
-
-
-def present_event(events: tuple[Event, ...]) -> dict[str, Any]:
-    """One change: who, what was in force before and is after, which campaigns it touched."""
-    event = events[0]
-    match event:
-        case BucketingChanged():
-            return {
-                "who": event.who,
-                "before": event.before,
-                "after": Mark(
-                    event.hash, event.etag, event.last_modified_ms, event.panic, event.campaigns
-                ),
-                "bytes": event.bytes,
-                "changed": list(event.changed)[:CAMPAIGNS_SHOWN_MAX],
-                "changedCount": len(event.changed),
-                "removed": event.removed[:CAMPAIGNS_SHOWN_MAX],
-                "removedCount": len(event.removed),
-                "revertedTo": event.reverted_to,
-            }
-        case PanicSet():
-            before = event.before
-            after = Mark(
-                before.hash, event.etag, event.last_modified_ms, event.panic, before.campaigns
-            )
-            return {"who": event.who, "on": event.on, "before": before, "after": after}
-        case Configured(settings=settings):
-            return {"settings": settings}
-    return {}
 
 
 # --- the table
@@ -267,6 +250,10 @@ MACHINE = Machine[Environment](
         Row(EMPTY, Configure, EMPTY, configured),
         Row(READY, Configure, READY, configured),
         Row(PANIC, Configure, PANIC, configured),
+        Row(ANY, Polled, READY, put, _brings_running_file, "the upstream has another file"),
+        Row(ANY, Polled, PANIC, put, _brings_stopping_file, "the upstream has another file"),
+        Row(READY, Polled, READY),
+        Row(PANIC, Polled, PANIC),
     ),
 )
 
@@ -274,10 +261,10 @@ ENVIRONMENT = Kind[Environment](
     name=KIND,
     state=Environment,
     initial=lambda _id: Environment(),
-    machines=(MACHINE,),
+    machines=(MACHINE, SDK),
     evolve=evolve,
-    events=(Configured, BucketingChanged, PanicSet),
+    events=EVENTS,
     present=present,
-    present_events=present_event,
+    present_events=present_events,
     keep=FOR_EVER,
 )

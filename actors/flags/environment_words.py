@@ -2,7 +2,8 @@
 
 The state keeps a digest per campaign, so that a change can say which campaigns it touched without
 reading the file; the file itself is a document named by its hash. A `Mark` is what was in force at
-a time: history shows one before and one after each change. Rules: spec flags 1.4, 10.3.
+a time: history shows one before and one after each change. What polls of an upstream came to stands
+in `Polling`. Rules: spec flags 1.4, 4.8, 10.3; ledger FS-056 to FS-058, FS-082.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from enum import StrEnum
 
 import msgspec
 
+from actors.flags.names import SdkStatus
+from actors.flags.settings import Settings
 from engine.messages import Command, Event
 
 
@@ -20,21 +23,6 @@ class Phase(StrEnum):
     EMPTY = "empty"
     READY = "ready"
     PANIC = "panic"
-
-
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What `[flags.ENV]` may set beside keys and the file (in snake_case). Each has a default."""
-
-    require_key: bool = False
-    """Hits, activations, bucketing.json and accountSettings.json need a key of the environment."""
-    assignment_days: float | None = None
-    """Kept assignments older than this are forgotten; absent: never."""
-    hit_days: float | None = 30.0
-    """Rows of hits and activations are kept this long."""
-    report_days: float | None = 400.0
-    """Day counters, which reports are made of, are kept this long."""
-    daily_rows_max: int = 10_000_000
-    """New rows a day that callers without a server-side key may cause."""
 
 
 class Mark(msgspec.Struct, frozen=True, rename="camel"):
@@ -54,8 +42,34 @@ class Summary(msgspec.Struct, frozen=True, rename="camel"):
     campaigns: dict[str, str] = {}
 
 
+class PollResult(StrEnum):
+    """How the newest poll of the upstream ended."""
+
+    NONE = "none"
+    GOOD = "good"
+    FAILED = "failed"
+
+
+class Polling(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What polls of the upstream have come to since the environment is polled there.
+
+    `error` says why the newest one failed; `hash` is that of the upstream's file, which may have
+    been replaced here since; `last_modified` the upstream's header, to be sent back as
+    If-Modified-Since ("": it gave none); `last_update` the same moment as RFC 3339.
+    """
+
+    result: PollResult = PollResult.NONE
+    error: str = ""
+    hash: str = ""
+    last_modified: str = ""
+    last_update: str = ""
+
+
 class Environment(msgspec.Struct, frozen=True, rename="camel"):
-    """An environment. `digests` is per campaign; `bytes` the file's size; `who` changed it last."""
+    """An environment. `digests` is per campaign; `bytes` the file's size; `who` changed it last.
+
+    `sdk_status` is what visitors see of it: it moves at declarations, polls and fetches.
+    """
 
     phase: Phase = Phase.EMPTY
     settings: Settings = Settings()
@@ -68,6 +82,8 @@ class Environment(msgspec.Struct, frozen=True, rename="camel"):
     operator_panic: bool = False
     declared: bool = False
     who: str = ""
+    sdk_status: SdkStatus = SdkStatus.SDK_NOT_INITIALIZED
+    polling: Polling = Polling()
 
     @property
     def panic(self) -> bool:
@@ -117,6 +133,35 @@ class SetPanic(Command, frozen=True):
     on: bool
 
 
+class NoteFetch(Command, frozen=True):
+    """A visitor's fetch has ended, and found panic or not."""
+
+    panic: bool
+
+
+class Polled(Command, frozen=True):
+    """The upstream at `url` answered 200 or 304 (`status`).
+
+    `body` is another file than the poll before brought, validated by the door, which made the
+    `summary`; empty: it is the same. `hash`, `last_modified`, `last_update`: see `Polling`.
+    """
+
+    url: str
+    status: int
+    hash: str = ""
+    last_modified: str = ""
+    last_update: str = ""
+    body: bytes = b""
+    summary: Summary = Summary()
+
+
+class PollFailed(Command, frozen=True):
+    """The upstream at `url` gave no usable answer; `error` says why, in words."""
+
+    url: str
+    error: str
+
+
 # --- events
 
 
@@ -152,3 +197,38 @@ class PanicSet(Event, frozen=True):
     last_modified_ms: int
     before: Mark
     who: str
+
+
+class SdkStatusChanged(Event, frozen=True):
+    """Visitors see the environment so from now on (onSdkStatusChanged)."""
+
+    status: SdkStatus
+
+
+class BucketingPolled(Event, frozen=True, omit_defaults=True):
+    """A poll succeeded: the first one, the first after a failure, or one that brought something.
+
+    With a new file it stands in one fact with its `BucketingChanged` (onBucketingSuccess,
+    onBucketingUpdated).
+    """
+
+    status: int
+    hash: str = ""
+    last_modified: str = ""
+    last_update: str = ""
+
+
+class BucketingPollFailed(Event, frozen=True):
+    """A poll failed: the first one, or the first after a success (onBucketingFail)."""
+
+    error: str
+
+
+EVENTS = (
+    Configured,
+    BucketingChanged,
+    PanicSet,
+    SdkStatusChanged,
+    BucketingPolled,
+    BucketingPollFailed,
+)

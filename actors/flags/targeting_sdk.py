@@ -39,11 +39,60 @@ def compile_rule(rule: Rule) -> Test:
     if name in ("EXISTS", "NOT_EXISTS"):
         wanted = name == "EXISTS"
         return lambda values: (key in values) == wanted
-    if name == "EQUALS" and isinstance(target, str):
-        return lambda values: values.get(key) == target
+    return _usual_test(key, name, target) or _general_test(key, name, target)
 
+
+def _general_test(key: str, name: str, target: object) -> Test:
     def test(values: Mapping[str, object]) -> bool | None:
         return holds(name, target, values[key]) if key in values else False
+
+    return test
+
+
+def _usual_test(key: str, name: str, target: object) -> Test | None:
+    """The same answers sooner, for targets as most rules have them; None for any other target.
+
+    Those are a boolean for EQUALS, a number to be compared in order, a text, a list of texts.
+    """
+    if isinstance(target, bool):
+        return (lambda values: values.get(key) is target) if name == "EQUALS" else None
+    if isinstance(target, int | float) and name in ORDER:
+        return _order_test(key, ORDER[name], number_of(target))
+    texts = tuple(target) if isinstance(target, list) else (target,)
+    if not all(isinstance(each, str) for each in texts):
+        return None
+    known = frozenset(texts)  # a list of visitor ids may be long
+    if name == "EQUALS":
+        return lambda values: values.get(key) in known
+    if name == "NOT_EQUALS":
+        return lambda values: key in values and values[key] not in known
+    if name in PARTS:
+        return _part_test(key, PARTS[name], texts, name in ALL_OF)
+    return None
+
+
+def _order_test(key: str, compare: Callable[[float, float], bool], target: float) -> Test:
+    def test(values: Mapping[str, object]) -> bool:
+        if key not in values:
+            return False
+        value = values[key]
+        return compare(value if type(value) is float else number_of(value), target)
+
+    return test
+
+
+def _part_test(
+    key: str, part: Callable[[str, str], bool], texts: tuple[str, ...], usual: bool
+) -> Test:
+    def test(values: Mapping[str, object]) -> bool:
+        if key not in values:
+            return False
+        value = values[key]
+        text = value if isinstance(value, str) else text_of(value)
+        for each in texts:
+            if part(text, each) is not usual:
+                return not usual
+        return usual
 
     return test
 

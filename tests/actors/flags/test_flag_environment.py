@@ -14,13 +14,17 @@ from actors.flags.environment import ENVIRONMENT, etag_of
 from actors.flags.environment_words import (
     Configure,
     Environment,
+    NoteFetch,
     Phase,
+    Polled,
+    PollFailed,
     PutBucketing,
     Revert,
     SetPanic,
     Settings,
     Summary,
 )
+from actors.flags.names import DecisionMode
 from engine.effects import Document
 from engine.errors import Refused
 from engine.machine import Moment
@@ -30,8 +34,13 @@ ADDRESS = Address("demo", "environment", "env_1")
 FILE = b'{"campaigns":[]}'
 STOPPING = b'{"panic":true}'
 HASH = Document(FILE).hash
+URL = "https://cdn.example/env_1/bucketing.json"
+POLLS = Settings(decision_mode=DecisionMode.BUCKETING, bucketing_url=URL)
 EXAMPLES: dict[str, list[Command]] = {
-    "configure": [Configure(settings=Settings(require_key=True))],
+    "configure": [
+        Configure(settings=Settings(require_key=True)),
+        Configure(settings=POLLS),
+    ],
     "putBucketing": [
         PutBucketing(body=FILE, summary=Summary()),
         PutBucketing(body=STOPPING, summary=Summary(panic=True)),
@@ -42,6 +51,13 @@ EXAMPLES: dict[str, list[Command]] = {
         Revert(to=1, hash="older", bytes=2, summary=Summary(panic=True)),
     ],
     "setPanic": [SetPanic(on=True), SetPanic(on=False)],
+    "polled": [
+        Polled(url=URL, status=200, body=FILE, last_modified="now"),
+        Polled(url=URL, status=200, body=STOPPING, summary=Summary(panic=True)),
+        Polled(url=URL, status=304),
+    ],
+    "pollFailed": [PollFailed(url=URL, error="it is gone")],
+    "noteFetch": [NoteFetch(panic=True), NoteFetch(panic=False)],
 }
 
 
