@@ -8,7 +8,7 @@ import time
 
 from benchmarks.figures import Figure, show, write
 
-MEASURES = ("commands", "http", "live", "memory", "start")
+MEASURES = ("commands", "evaluation", "http", "live", "memory", "start")
 
 
 def main() -> None:

@@ -174,7 +174,8 @@ def _campaign(number: int, flags: int) -> dict[str, Any]:
 # --- requests
 
 
-def _request(method: str, path: str, body: bytes = b"", *headers: str) -> bytes:
+def request(method: str, path: str, body: bytes = b"", *headers: str) -> bytes:
+    """A request as bytes."""
     lines = [f"{method} {path} HTTP/1.1", "host: 127.0.0.1", "accept: */*", *headers]
     if body:
         lines += ["content-type: application/json", f"content-length: {len(body)}"]
@@ -182,7 +183,7 @@ def _request(method: str, path: str, body: bytes = b"", *headers: str) -> bytes:
 
 
 def _hello() -> Asked:
-    return Asked(_request("GET", "/hello"), b'{"hello":"world"}')
+    return Asked(request("GET", "/hello"), b'{"hello":"world"}')
 
 
 def decision(visitor: str) -> Asked:
@@ -197,13 +198,13 @@ def decision(visitor: str) -> Asked:
     }
     path = "/flags/v2/decisions/campaigns?exposeAllKeys=true&extras[]=accountSettings"
     sdk = (f"x-api-key: {KEYS['decisions']}", "x-sdk-client: TypeScript", "x-sdk-version: 5.2.0")
-    request = _request("POST", path, json.dumps(body).encode(), *sdk)
-    return Asked(request, b'"flag_9_1":')
+    made = request("POST", path, json.dumps(body).encode(), *sdk)
+    return Asked(made, b'"flag_9_1":')
 
 
 def bulk(visitor: str) -> Asked:
     """OpenFeature's bulk evaluation."""
     body = {"context": {"targetingKey": visitor, "age": 31, "plan": "premium"}}
     path = "/ofrep/v1/evaluate/flags"
-    request = _request("POST", path, json.dumps(body).encode(), f"x-api-key: {KEYS['features']}")
-    return Asked(request, b'"key":"flag_9_4"')
+    made = request("POST", path, json.dumps(body).encode(), f"x-api-key: {KEYS['features']}")
+    return Asked(made, b'"key":"flag_9_4"')

@@ -27,18 +27,24 @@ def masked(text: bytes) -> bytes:
     return head + bytes(4) + text
 
 
-def connect(port: int, topic: str, path: str = "/v1/live") -> socket.socket:
-    """A socket that listens to a topic: it has read everything up to the topic's `subd`."""
+def upgrade(port: int, key: str, path: str = "/v1/live") -> tuple[socket.socket, bytes]:
+    """A live socket of whoever holds that key, and what it has said already."""
     one = socket.create_connection(("127.0.0.1", port), timeout=SECONDS_MAX)
     one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     one.sendall(
         f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\n"
         "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-        f"Sec-WebSocket-Key: {'x' * 22}==\r\nAuthorization: Bearer {ADMIN_KEY}\r\n\r\n".encode()
+        f"Sec-WebSocket-Key: {'x' * 22}==\r\nAuthorization: Bearer {key}\r\n\r\n".encode()
     )
     got = _read_until(one, b"\r\n\r\n")
     if not got.startswith(b"HTTP/1.1 101"):
         raise RuntimeError(f"no upgrade: {got[:80]!r}")
+    return one, got
+
+
+def connect(port: int, topic: str, path: str = "/v1/live") -> socket.socket:
+    """A socket that listens to a topic: it has read everything up to the topic's `subd`."""
+    one, got = upgrade(port, ADMIN_KEY, path)
     one.sendall(masked(b'{"t":"sub","id":1,"mode":"events","topic":"%s"}' % topic.encode()))
     if b'"t":"subd"' not in got:
         _read_until(one, b'"t":"subd"')
