@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from api.carrying import carry_out
 from api.http import Answer, Call, Problem, Route, answer
 from api.presenting import encode_state, present_actor
 from api.times import rfc3339
@@ -157,10 +158,8 @@ async def command_actor(call: Call) -> Answer:
     key = call.headers.get("idempotency-key")
     if key is not None and not 1 <= len(key) <= 255:
         raise Problem(400, "bad_key", "an idempotency key has 1 to 255 characters")
-    reply = await call.house.directory.ask(
-        address, command, by=call.who.who, principal=call.who.name, key=key
-    )
-    return answer(present_actor(kind, reply))
+    done = await carry_out(call.house, call.who, address, command, key)
+    return answer(done.body)
 
 
 ROUTES = (

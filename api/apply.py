@@ -63,7 +63,8 @@ async def _carry_out(
     house: House, project: Address, item: Item, live: Live | None, digest: str, who: str
 ) -> None:
     try:
-        for kind, actor_id, command in item.commands:
+        commands = item.commands if item.sealed is None else item.sealed(house.seal)
+        for kind, actor_id, command in commands:
             address = Address(project.project, kind, actor_id)
             await house.directory.ask(address, command, by=who)
         declaration = Declare(item=item.name, digest=digest, keys=item.keys, live=live)

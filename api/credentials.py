@@ -70,7 +70,7 @@ class Credentials:
         self._clock = clock
         self._operator_hash = hash_key(operator_key) if operator_key else ""
         self._known: OrderedDict[str, Principal] = OrderedDict()
-        self._on_revoked: list[Callable[[str], None]] = []
+        self._on_revoked: list[Callable[[str, str], None]] = []
         hub.follow("project", self._hear)
 
     def identify(self, key: str) -> Principal | None:
@@ -123,12 +123,23 @@ class Credentials:
             self._known.popitem(last=False)
         return principal
 
-    def on_revoked(self, callback: Callable[[str], None]) -> None:
-        """`callback(project)` is called when keys of a project may have gone."""
+    def on_revoked(self, callback: Callable[[str, str], None]) -> None:
+        """`callback(project, subject)` is called when keys of a project may have gone.
+
+        With a `subject` only those that are bound to it.
+        """
         self._on_revoked.append(callback)
+
+    def forget(self, project: str, subject: str) -> None:
+        """Whoever held a token bound to `subject` holds nothing any more: its row is gone."""
+        for hash_, holder in list(self._known.items()):
+            if holder.project == project and holder.subject == subject:
+                del self._known[hash_]
+        for callback in self._on_revoked:
+            callback(project, subject)
 
     def _hear(self, told: Told) -> None:
         if any(isinstance(event, KeyRevoked | KeysReplaced) for event in told.fact.events):
             self._known.clear()
             for callback in self._on_revoked:
-                callback(told.address.project)
+                callback(told.address.project, "")

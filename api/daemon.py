@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -31,16 +31,20 @@ from api.lines import Lines
 from api.live import door as live
 from api.metrics import Metrics
 from api.observer import Log, routed_logging
+from api.outgoing import Outgoing
+from api.seals import Seal
 from api.sockets import Doorway, Patience
 from api.systemd import ServiceManager
 from api.times import WallClock
 from api.toml_file import BadFile
+from api.works import works
 from engine.alarms import Alarms
 from engine.directory import Directory
 from engine.hub import Hub
 from engine.kind import Kind
 from engine.outbox import CommandSender, Outbox
 from storage import projects as projects_list
+from storage.folder import KEY
 from storage.sqlite import SqliteStore, open_store
 from storage.store import View
 
@@ -48,10 +52,6 @@ LIVE_SECONDS_MAX = 1.0
 """For sockets to close after the last `bye`, which are spread over `drain_spread_seconds`."""
 REQUESTS_SECONDS_MAX = 2.0
 """For requests under way."""
-TIDY_SECONDS = 600.0
-"""Between rounds of retention."""
-TIDY_PAUSE_SECONDS = 0.05
-"""Between chunks of one round, so that the writer is free for others."""
 LOG_DESCRIPTOR = 2
 
 
@@ -96,6 +96,8 @@ async def open_house(
                 with trio.CancelScope(shield=True):
                     await house.directory.drain(REQUESTS_SECONDS_MAX)
             actors.cancel_scope.cancel()
+            with trio.CancelScope(shield=True):
+                await house.outgoing.aclose()
 
 
 def _furnish(
@@ -129,20 +131,30 @@ def _furnish(
         clock=clock,
         credentials=credentials,
         log=log,
+        outgoing=Outgoing(),
+        seal=Seal(Path(settings.data) / KEY),
         domains=domains,
         shelves={"metrics": metrics, "alarms": alarms, "outbox": outbox},
     )
-    door = live.open_live(house)
-    metrics.gauge("callboard_draining", lambda: house.is_draining)
-    metrics.watch("directory", directory.statistics)
-    metrics.watch("hub", hub.statistics)
-    metrics.watch("alarms", alarms.statistics)
-    metrics.watch("outbox", outbox.statistics)
-    metrics.watch("store", store.statistics)
-    metrics.watch("live", door.statistics)
+    metrics.watch("live", live.open_live(house).statistics)
+    _watch(metrics, house)
     for domain in domains:
-        metrics.watch(domain.name, partial(_shelf_statistics, house, domain.name))
+        if domain.furnish is not None:
+            domain.furnish(house)
     return house
+
+
+def _watch(metrics: Metrics, house: House) -> None:
+    """Everything with figures goes to the metrics."""
+    metrics.gauge("callboard_draining", lambda: house.is_draining)
+    metrics.watch("directory", house.directory.statistics)
+    metrics.watch("hub", house.hub.statistics)
+    metrics.watch("store", house.store.statistics)
+    metrics.watch("outgoing", house.outgoing.statistics)
+    for name in ("alarms", "outbox"):
+        metrics.watch(name, house.shelves[name].statistics)
+    for domain in house.domains:
+        metrics.watch(domain.name, partial(_shelf_statistics, house, domain.name))
 
 
 def _shelf_statistics(house: House, name: str) -> Mapping[str, float]:
@@ -216,7 +228,7 @@ async def _serve(
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as received:
         async with trio.open_nursery() as nursery:
             await nursery.start(server.run)
-            for work in _works(house, manager):
+            for work in works(house, manager):
                 nursery.start_soon(work)
             memory.settle_collector()
             house.is_ready = True
@@ -251,37 +263,6 @@ async def _cut_short(received: AsyncIterator[int], scope: trio.CancelScope) -> N
     """A second signal: the operator has no patience left."""
     await anext(received)
     scope.cancel()
-
-
-def _works(house: House, manager: ServiceManager) -> Iterable[Callable[[], Awaitable[None]]]:
-    """What goes on in the background while the daemon serves."""
-    yield house.shelves["alarms"].run
-    yield house.shelves["outbox"].run
-    yield house.directory.sweep
-    yield live.live_door(house).run
-    yield partial(_tidy, house)
-    yield partial(memory.give_back, lambda: house.directory.statistics()["slept"])
-    if (seconds := manager.watchdog_seconds) is not None:
-        yield partial(_stay_alive, manager, seconds)
-
-
-async def _tidy(house: House) -> None:
-    """Cut what is kept too long, in small pieces."""
-    keeps = {kind.name: kind.keep for kind in house.directory.kinds.values()}
-    while True:
-        deleted = 0
-        try:
-            deleted = await house.store.tidy(keeps, house.clock.now_ms())
-        except Exception as error:  # a full disk ends no daemon; the next round tries again
-            house.log.broke("tidy", error)
-        await trio.sleep(TIDY_PAUSE_SECONDS if deleted else TIDY_SECONDS)
-
-
-async def _stay_alive(manager: ServiceManager, seconds: float) -> None:
-    """Tell the service manager that the loop turns."""
-    while True:
-        manager.say("WATCHDOG=1")
-        await trio.sleep(seconds)
 
 
 def check_hosts(settings: Settings) -> None:

@@ -6,16 +6,25 @@ its lists, its routes, its host names, and who may listen to or command which of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from actors.projects import Key
 from api.auth import Principal
+from api.carrying import CarryOut
 from api.http import Answer, Problem, Route, present_problem
+from api.seals import Seal
 from engine.kind import Kind
 from engine.messages import Command
 from storage.store import View
+
+if TYPE_CHECKING:
+    from api.house import House
+
+
+Order = tuple[str, str, Command]
+"""Kind, id, command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +33,14 @@ class Item:
 
     `name` like `flags.env_1.bucketing`; `value` the bytes that are compared (by hash); `commands`
     are (kind, id, command) to carry out; `keys`, where not None, replace those that this item
-    gave before.
+    gave before. `sealed` makes the commands of an item that holds a secret we must present again.
     """
 
     name: str
     value: bytes
-    commands: tuple[tuple[str, str, Command], ...] = ()
+    commands: tuple[Order, ...] = ()
     keys: tuple[Key, ...] | None = None
+    sealed: Callable[[Seal], tuple[Order, ...]] | None = None
 
 
 def _nobody(_principal: Principal, _kind: str, _actor_id: str) -> bool:
@@ -49,7 +59,9 @@ class Domain:
     the prefix; `may_listen` and `may_command` judge callers that are not admins; `items` reads the
     door's table of a project file and raises `ValueError` with a sentence. `files` names the keys
     of the table's subtables that hold paths of JSON files: `items` is given their text, or a JSON
-    value where somebody sent a document with the value in its place.
+    value where somebody sent a document with the value in its place. `carry_out`, by kind, does
+    what its commands need besides being asked; `furnish` puts the door's long-lived things on the
+    house's shelves; `work` is what the door does for as long as the daemon serves.
     """
 
     name: str
@@ -62,3 +74,6 @@ class Domain:
     items: Callable[[str, Mapping[str, Any]], Iterable[Item]] = _no_items
     files: tuple[str, ...] = ()
     present: Callable[[Problem, Any], Answer] = present_problem
+    carry_out: Mapping[str, CarryOut] = field(default_factory=dict)
+    furnish: Callable[[House], object] | None = None
+    work: Callable[[House], Awaitable[None]] | None = None

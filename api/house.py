@@ -15,10 +15,14 @@ from api.cors import Origins
 from api.credentials import Credentials
 from api.domain import Domain
 from api.observer import Log
+from api.outgoing import Outgoing
+from api.seals import Seal
 from engine.directory import Directory
 from engine.hub import Hub
 from engine.messages import Address
 from engine.ports import Clock, Store
+from storage.connections import shrink
+from storage.sqlite import SqliteStore
 from storage.store import Tables
 
 
@@ -34,6 +38,8 @@ class House:
     clock: Clock
     credentials: Credentials
     log: Log
+    outgoing: Outgoing
+    seal: Seal
     domains: tuple[Domain, ...]
     shelves: dict[str, Any] = field(default_factory=dict)
     """A door's own long-lived things (compiled files, queries, limiters), by the door's name."""
@@ -48,6 +54,15 @@ class House:
             close = getattr(thing, "close", None)
             if close is not None:
                 close()
+
+    async def give_back(self) -> None:
+        """A wave has passed: caches that fill again by themselves are let go."""
+        for thing in self.shelves.values():
+            release = getattr(thing, "give_back", None)
+            if release is not None:
+                release()
+        if isinstance(self.store, SqliteStore):
+            await shrink(self.store)
 
     async def live_settings(self, project: str) -> Live:
         """Who may listen to a project without a key, and from which web pages."""

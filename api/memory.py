@@ -10,10 +10,12 @@ from __future__ import annotations
 import ctypes
 import gc
 import resource
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import trio
+
+from engine.errors import EngineError
 
 THRESHOLDS = (50_000, 25, 50)
 """Objects before a young collection, and collections before the older ones."""
@@ -37,16 +39,41 @@ def allow_many_files() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def give_back(slept: Callable[[], float]) -> None:
-    """Return memory after waves of sleep, for as long as the daemon runs."""
+class Waves:
+    """Looks at how many actors have gone to sleep, and says when memory should go back."""
+
+    def __init__(self, slept: float) -> None:
+        self._given = self._seen = slept
+        self._is_wave = False
+
+    def look(self, slept: float) -> bool:
+        """True behind a wave of sleep, and once more when nobody has followed it."""
+        is_over = self._is_wave and slept == self._seen
+        self._seen = slept
+        if slept - self._given < WAVE_ACTORS and not is_over:
+            return False
+        self._given, self._is_wave = slept, not is_over
+        return True
+
+
+async def give_back(
+    slept: Callable[[], float],
+    release: Callable[[], Awaitable[object]] = trio.lowlevel.checkpoint,
+) -> None:
+    """Return memory after waves of sleep, for as long as the daemon runs.
+
+    `slept` counts actors put to sleep so far; `release` lets go of caches before the allocator is
+    asked.
+    """
     try:
         trim = ctypes.CDLL(None).malloc_trim
     except (AttributeError, OSError):
         return  # another allocator
-    before = slept()
+    waves = Waves(slept())
     while True:
         await trio.sleep(LOOK_SECONDS)
-        if (now := slept()) - before >= WAVE_ACTORS:
-            before = now
+        if waves.look(slept()):
             gc.collect(1)
+            with suppress(EngineError):  # a store that cannot commit now keeps its caches
+                await release()
             await trio.to_thread.run_sync(trim, 0)

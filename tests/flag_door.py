@@ -1,6 +1,7 @@
 """A house with the flags' door, bucketing files for it, and a caller with each sort of key.
 
 Not a test: `open_door` declares project `demo` with environment `env_1`, and `other` with `env_2`.
+`Visitors` is somebody at the routes of visitors, `socket` a live socket to the same house.
 """
 
 from __future__ import annotations
@@ -9,13 +10,18 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import msgspec
+import trio
 from asgi import Got
 from houses import Caller, open_caller
+from live_wire import Wire, upgrade_scope
 
 from api.apply import declare
 from api.flags.door import DOMAIN
 from api.flags.shelf import Shelf, shelf_of
+from api.live.door import live_door
 
 KEY = "api-key-env-1"
 CLIENT = "client-key-env-1"
@@ -29,12 +35,17 @@ OTHER_PROJECT = {
 
 
 class Door:
-    """Callers of one house: `sdk` with the server-side key, `admin`, `nobody` without a key."""
+    """Callers of one house: `sdk` with the server-side key, `admin`, `nobody` without a key.
+
+    `visitors` are the visitors' routes with the server-side key, `browser` with a client key.
+    """
 
     def __init__(self, admin: Caller) -> None:
         self.admin = admin
         self.sdk = admin.with_key(KEY)
         self.nobody = admin.with_key("")
+        self.visitors = Visitors(self.sdk)
+        self.browser = Visitors(admin.with_key(CLIENT))
         self.house = admin.house
 
     @property
@@ -70,9 +81,91 @@ class Door:
         body = {"ds": "APP", "cid": cid, "t": "BATCH", "qt": 0, "h": list(hits)}
         return await self.nobody("POST", "/flags", body)
 
+    async def declare_other(self) -> None:
+        """Declare project `other` with environment `env_2`."""
+        await declare(self.house, OTHER_PROJECT, "test")
+
+    def with_token(self, token: str, *, alone: bool = False) -> Visitors:
+        """A browser that holds a visitor's token, beside its client key or alone."""
+        if alone:
+            return Visitors(self.admin.with_key(token))
+        return Visitors(self.admin.with_key(CLIENT), token)
+
+    def said(self) -> list[tuple[str, str, str]]:
+        """What visitors' commands had logged so far: level, tag, message."""
+        lines = [msgspec.json.decode(line) for line in self.admin.lines]
+        return [
+            (line["sdk_level"], line["tag"], line["message"])
+            for line in lines
+            if line["event"] == "visitor"
+        ]
+
     async def report(self, query: str = "") -> Any:
         """The report of the last days."""
         return (await self.admin("GET", f"/flags/v1/env_1/reports{query}")).json()
+
+
+class Visitors:
+    """The routes of visitors of an environment, as somebody with a key or a token calls them."""
+
+    def __init__(self, caller: Caller, token: str = "", env: str = "env_1") -> None:
+        self._caller = caller
+        self._token = token
+        self._env = env
+
+    async def __call__(
+        self, method: str, path: str = "", body: object = b"", **headers: str
+    ) -> Got:
+        """One request below `visitors`; `idempotency_key="k"` is that header."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        if self._token:
+            named |= {"x-api-key": self._caller.key, "authorization": f"Bearer {self._token}"}
+        target = f"/flags/v1/{self._env}/visitors{path}"
+        return await self._caller(method, target, body, named)
+
+    async def new(self, visitor: str | None = "v", **body: Any) -> Any:
+        """Create a visitor who consented, or open it again; its body."""
+        given = {"hasConsented": True, **body}
+        if visitor is not None:
+            given["visitorId"] = visitor
+        got = await self("POST", "", given)
+        assert got.status in (200, 201), got.body
+        return got.json()
+
+    async def do(self, command: str, visitor: str = "v", **body: Any) -> Any:
+        """Carry a command out; the visitor's body."""
+        got = await self("POST", f"/{quote(visitor, safe='')}/{command}", body)
+        assert got.status == 200, got.body
+        return got.json()
+
+    async def refused(self, status: int, command: str, visitor: str = "v", **body: Any) -> Any:
+        """A command that is not carried out, with that status; the problem."""
+        got = await self("POST", f"/{quote(visitor, safe='')}/{command}", body)
+        assert got.status == status, (got.status, got.body)
+        assert got.headers["content-type"] == "application/problem+json"
+        return got.json()
+
+    async def get(self, path: str) -> Any:
+        """Read something of a visitor."""
+        got = await self("GET", path)
+        assert got.status == 200, got.body
+        return got.json()
+
+
+@asynccontextmanager
+async def socket(door: Door, key: str) -> AsyncIterator[Wire]:
+    """A live socket of that key, past its welcome."""
+    wire = Wire()
+    async with trio.open_nursery() as nursery:
+        scope = upgrade_scope({"authorization": f"Bearer {key}"})
+        nursery.start_soon(live_door(door.house).run)
+        nursery.start_soon(wire.serve, door.house, scope)
+        assert (await wire.next())["t"] == "welcome"
+        yield wire
+        wire.leave()
+        wire.flow()
+        await wire.wait_over()
+        nursery.cancel_scope.cancel()
 
 
 def question(visitor: str = "v", **more: Any) -> dict[str, Any]:
@@ -130,6 +223,7 @@ async def open_door(
         env["bucketing"] = bucketing
     document = {"flags": {"env_1": env}}
     async with open_caller(folder, domains=(DOMAIN,), document=document) as caller:
+        door = Door(caller)
         if others:
-            await declare(caller.house, OTHER_PROJECT, "test")
-        yield Door(caller)
+            await door.declare_other()
+        yield door

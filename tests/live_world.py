@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import toy
@@ -24,6 +25,8 @@ from api.domain import Domain
 from api.house import House
 from api.live.door import LiveDoor, open_live
 from api.observer import Log
+from api.outgoing import Outgoing
+from api.seals import Seal
 from engine.directory import Directory
 from engine.hub import Hub, Listener, Told, Topic
 from engine.kind import Kind
@@ -134,6 +137,8 @@ class World:
         self.credentials = Credentials(self.rows.get, self.hub, self.clock, "operator-key")
         domain = Domain("toy", tuple(kinds), None, (), (), may_listen, may_command)
         self.house = House(
+            outgoing=Outgoing(),
+            seal=Seal(Path("callboard.key")),
             settings=Settings(limits=limits),
             store=self.store,
             directory=self.directory,

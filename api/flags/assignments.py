@@ -1,8 +1,9 @@
 """Kept assignments, remembered: a visitor seen a moment ago costs no look at the store.
 
 Every assignment is written by this process, so what a subject keeps is forgotten here as soon as a
-commit touched it, and read again by the next who asks. Nothing else ever makes it stale; expiry is
-looked at when it is read. Rules: spec flags 3.2, 10.2.
+commit touched it, and read again by the next who asks. Facts of visitors write assignments too: an
+exposure sets one, an erasure and a withdrawal of consent take them away. Nothing else ever makes
+it stale; expiry is looked at when it is read. Rules: spec flags 3.2, 10.2, 10.8.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
 from actors.flags.decision import Kept, KeptFor, Subjects
+from actors.flags.visitor_events import Exposed
 from api.flags.environments import Live
 from engine.directory import Directory
 from engine.effects import Append
+from engine.hub import Told
+from engine.messages import Erased, Forgotten
 from storage.flags import queries
 from storage.flags.writes import AssignmentRow
 from storage.store import Tables
@@ -21,6 +25,7 @@ from storage.store import Tables
 SUBJECTS_MAX = 20_000
 """Subjects remembered: with ten campaigns each, some 20 MB."""
 DAY_MS = 86_400_000
+VISITOR = "visitor"
 
 
 class Assignments:
@@ -37,6 +42,7 @@ class Assignments:
         self._subjects_max = subjects_max
         self._known: OrderedDict[tuple[str, str], Mapping[str, Kept]] = OrderedDict()
         self._reads = 0
+        directory.hub.follow(VISITOR, self._hear)
 
     def of(self, live: Live, whose: Subjects) -> KeptFor:
         """What the subjects of a request keep."""
@@ -78,6 +84,21 @@ class Assignments:
         """A commit changed what these keep: it is read again when somebody asks."""
         for key in subjects:
             self._known.pop(key, None)
+
+    def _hear(self, told: Told) -> None:
+        """A visitor's fact was committed. Plain: runs between the commit and the reply."""
+        env = told.address.id.partition(":")[0]
+        for event in told.fact.events:
+            if isinstance(event, Exposed):
+                whose = (event.exposed_visitor.get(name) for name in ("id", "anonymousId"))
+                self.forget((env, subject) for subject in whose if subject)
+            elif isinstance(event, Erased | Forgotten):
+                # Ids that the visitor had before are known to nobody any more.
+                self.forget([key for key in self._known if key[0] == env])
+
+    def clear(self) -> None:
+        """Remember nothing: everything is read again when somebody asks."""
+        self._known.clear()
 
     def statistics(self) -> dict[str, float]:
         """Subjects remembered, and reads of the store so far."""

@@ -81,15 +81,23 @@ class Invalid(Problem):
         )
 
 
+async def read_file(body: bytes) -> tuple[str, Prepared]:
+    """The hash (hex of SHA-256) of a file that may be published, and the file compiled.
+
+    Raises `BucketingInvalid`.
+    """
+    prepared = await prepare_soon(body)
+    return hashlib.sha256(body).hexdigest(), prepared
+
+
 async def put(call: Call) -> Answer:
     """Publish a file. The same file again changes nothing; `If-Match` guards what is replaced."""
     shelf = shelf_of(call.house)
     live = await entrance.for_admin(call, shelf, call.parts["env"])
     try:
-        prepared = await prepare_soon(call.body)
+        hash_, prepared = await read_file(call.body)
     except BucketingInvalid as invalid:
         raise Invalid(invalid) from None
-    hash_ = hashlib.sha256(call.body).hexdigest()
     command = PutBucketing(body=call.body, summary=prepared.summary, expected=_expected(call, live))
     return await _change(call, shelf, live, (command, hash_, prepared))
 

@@ -13,20 +13,20 @@ import msgspec
 from actors.flags import reports
 from actors.flags.activations import (
     INVALID_CID,
-    Activation,
     Activations,
     ActivationsInvalid,
     activations_body,
 )
-from actors.flags.hits import QUEUE_MS_MAX, Dropped, Hit, Hits, diagnostic_body, hits_body
+from actors.flags.hits import Dropped, Hit, Hits, diagnostic_body, hits_body
 from actors.flags.requests import RequestInvalid, visitor_event
 from api.flags import entrance
 from api.flags.environments import Live
+from api.flags.rows import activation_row, hit_row
 from api.flags.shelf import Shelf, shelf_of
 from api.flags.wire import ACCEPTED, json_answer
 from api.http import Answer, Call, Problem
 from engine.effects import Append
-from storage.flags.writes import ActivationRow, CountRow, HitRow
+from storage.flags.writes import CountRow
 
 DROPPED = "DROPPED"
 EMOTION = "EMOTIONSAI"
@@ -71,29 +71,9 @@ async def activate(call: Call) -> Answer:
 
 async def _store_activations(shelf: Shelf, live: Live, body: Activations) -> None:
     now_ms = shelf.clock.now_ms()
-    rows = [_activation_row(live, each, now_ms) for each in body.items]
+    rows = [activation_row(live, each, now_ms) for each in body.items]
     await shelf.directory.append(live.project, [Append("flag_activation", row) for row in rows])
     shelf.assignments.forget((live.env, subject) for row in rows for subject in row.subjects)
-
-
-def _activation_row(live: Live, item: Activation, now_ms: int) -> ActivationRow:
-    prepared = live.prepared
-    subjects: tuple[str, ...] = ()
-    if item.variation_id in prepared.variations.get(item.group_id, ()):
-        carries = prepared.file.xpc and item.anonymous_id
-        subjects = (item.visitor_id, item.anonymous_id) if carries else (item.visitor_id,)
-    return ActivationRow(
-        live.env,
-        item.visitor_id,
-        item.anonymous_id,
-        prepared.campaigns.get(item.group_id, ""),
-        item.group_id[: reports.NAME_CHARACTERS_MAX],
-        item.variation_id[: reports.NAME_CHARACTERS_MAX],
-        item.qa,
-        now_ms - min(item.queued_ms, QUEUE_MS_MAX),
-        reports.day_of(now_ms, item.queued_ms),
-        subjects,
-    )
 
 
 # --- hits
@@ -109,7 +89,7 @@ async def hits(call: Call) -> Answer:
     live = await _environment(call, shelf, body.cid)
     entrance.count_rows(call, shelf, live, len(body.kept))
     now_ms = shelf.clock.now_ms()
-    rows = [_hit_row(shelf, live, each, now_ms) for each in body.kept]
+    rows = [hit_row(shelf.assignments, live, each, now_ms) for each in body.kept]
     appends = [Append("flag_hit", row) for row in rows]
     appends += [Append("flag_count", _dropped(live, each, now_ms)) for each in body.dropped]
     if appends:
@@ -117,34 +97,6 @@ async def hits(call: Call) -> Answer:
     if body.dropped:
         _log_dropped(call, live, body)
     return json_answer(b'{"stored":%d,"dropped":%d}' % (len(body.kept), len(body.dropped)))
-
-
-def _hit_row(shelf: Shelf, live: Live, hit: Hit, now_ms: int) -> HitRow:
-    day = reports.day_of(now_ms, hit.queued_ms)
-    key, value = reports.hit(hit, day, live.prepared.campaigns)
-    total = CountRow(live.env, *key, 1, value)
-    counted: tuple[CountRow, ...] = (total,)
-    if hit.type != "CAMPAIGN":
-        counted += _by_variation(shelf, live, hit.visitor_id, total)
-    return HitRow(
-        live.env,
-        hit.visitor_id,
-        hit.anonymous_id,
-        hit.type,
-        msgspec.json.encode(hit.fields).decode(),
-        now_ms - hit.queued_ms,
-        counted,
-    )
-
-
-def _by_variation(shelf: Shelf, live: Live, visitor: str, total: CountRow) -> tuple[CountRow, ...]:
-    """The same count for each variation that the visitor has seen."""
-    campaigns = live.prepared.campaigns
-    return tuple(
-        total._replace(campaign=campaigns[group], grp=group, variation=kept.variation_id)
-        for group, kept in shelf.assignments.kept(live, visitor).items()
-        if kept.activated and group in campaigns
-    )
 
 
 def _dropped(live: Live, dropped: Dropped, now_ms: int) -> CountRow:
@@ -156,6 +108,20 @@ def _log_dropped(call: Call, live: Live, body: Hits) -> None:
     call.house.log.say(
         "hits dropped", environment=live.env, dropped=len(body.dropped), reasons=reasons
     )
+
+
+async def flush(call: Call) -> Answer:
+    """Have the pools of an environment's visitors sent now (FS-008): 204 when all is delivered.
+
+    For server-side keys. 502 when the collector did not take it: it waits and is sent again.
+    """
+    shelf = shelf_of(call.house)
+    live = await entrance.for_decision(call, shelf, call.parts["env"])
+    if call.principal is None or call.principal.kind not in entrance.SERVER_SIDE:
+        raise Problem(403, "wrong_key", "this key is valid, but not for this")
+    if not await shelf.tracking.flush(live):
+        raise Problem(502, "not_sent", "the hits could not be sent now and wait in their pool")
+    return ACCEPTED
 
 
 # --- context events, diagnostics
@@ -171,7 +137,7 @@ async def event(call: Call) -> Answer:
         raise Problem(400, "bad_body", str(invalid)) from None
     entrance.count_rows(call, shelf, live, 1)
     hit = Hit("SEGMENT", told.visitor_id, "", 0, {"s": told.data})
-    row = _hit_row(shelf, live, hit, shelf.clock.now_ms())
+    row = hit_row(shelf.assignments, live, hit, shelf.clock.now_ms())
     await shelf.directory.append(live.project, [Append("flag_hit", row)])
     return ACCEPTED
 

@@ -7,13 +7,14 @@ is compiled, answers are joined from written pieces. Rules: spec flags 1.2, 1.12
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from urllib.parse import parse_qs
 
 from actors.flags import answers
 from actors.flags.requests import DecisionBody, RequestInvalid, decision_body
 from api.flags import entrance
 from api.flags.deciding import decide
+from api.flags.entrance import count_rows
 from api.flags.shelf import shelf_of
 from api.flags.wire import SHARED, json_answer
 from api.http import Answer, Call, Problem
@@ -60,7 +61,7 @@ async def campaigns(call: Call) -> Answer:
     live = await entrance.for_decision(call, shelf, call.parts.get("env"))
     request = _read_body(call).request()
     options = options_of(call.query_string)
-    decision = await decide(call, shelf, live, request)
+    decision = await decide(shelf, live, request, partial(count_rows, call, shelf, live))
     return json_answer(
         answers.campaigns(
             live.compiled,
@@ -78,7 +79,8 @@ async def campaign(call: Call) -> Answer:
     live = await entrance.for_decision(call, shelf, call.parts.get("env"))
     body = _read_body(call)
     options = options_of(call.query_string)
-    decision = await decide(call, shelf, live, body.request(call.parts["campaign"]))
+    request = body.request(call.parts["campaign"])
+    decision = await decide(shelf, live, request, partial(count_rows, call, shelf, live))
     answer = answers.single_campaign(
         decision,
         expose_all_keys=bool(options.expose_all_keys),
@@ -93,6 +95,6 @@ async def flags(call: Call) -> Answer:
     live = await entrance.for_decision(call, shelf, call.parts.get("env"))
     request = _read_body(call).request()
     options = options_of(call.query_string)
-    decision = await decide(call, shelf, live, request)
+    decision = await decide(shelf, live, request, partial(count_rows, call, shelf, live))
     expose = True if options.expose_all_keys is None else options.expose_all_keys
     return json_answer(answers.flags(decision, expose_all_keys=expose))

@@ -10,13 +10,25 @@ from __future__ import annotations
 from typing import Any
 
 from actors.flags.environment import ENVIRONMENT
+from actors.flags.visitor import VISITOR
 from api.auth import Principal
 from api.domain import Domain
-from api.flags import bucketing, changes, collect, decisions, manage, ofrep
+from api.flags import (
+    bucketing,
+    changes,
+    collect,
+    decisions,
+    entrance,
+    manage,
+    ofrep,
+    visiting,
+    visitors,
+)
 from api.flags.entrance import API_KEY
 from api.flags.items import items
 from api.flags.shelf import NAME
 from api.flags.wire import only_post, preflights, present
+from api.flags.works import furnish, work
 from api.http import Answer, Call, Handler, Route
 from storage.flags import FlagLists
 
@@ -154,6 +166,10 @@ MANAGED = (
         "GET", "reports", manage.report, "Exposures and hits by campaign, variation and day",
         query=("from", "to"), answers={200: manage.Report},
     ),
+    Route(
+        "POST", "/flags/v1/{env}/flush", collect.flush, "handler", summary="Send pooled hits now",
+        answers={204: None}, tag=NAME,
+    ),
 )  # fmt: skip
 FIGURES = (
     Route("GET", "/flags/v2/metrics", manage.metrics, "handler", summary="Figures", present=present,
@@ -171,27 +187,40 @@ ASKED_BY_BROWSERS = preflights(
     )
 )
 ROUTES = (
-    *DECISIONS, *COLLECTED, *FETCHED, *OPENFEATURE, *MANAGED, *FIGURES, *ASKED_BY_BROWSERS
+    *DECISIONS, *COLLECTED, *FETCHED, *OPENFEATURE, *MANAGED, *visitors.ROUTES, *FIGURES,
+    *ASKED_BY_BROWSERS,
 )  # fmt: skip
 
 
 def may_listen(principal: Principal, kind: str, actor_id: str) -> bool:
-    """A server-side key hears its environment and the visitors of it (engine spec 5.2)."""
-    if principal.door != NAME or principal.kind != API_KEY:
-        return False
+    """A server-side key hears its environment and the visitors of it; a token its own visitor.
+
+    Rule: engine spec 5.2.
+    """
     if kind == ENVIRONMENT.name:
-        return actor_id == principal.subject
-    return kind == "visitor" and actor_id.startswith(f"{principal.subject}:")
+        owns = principal.door == NAME and principal.kind == API_KEY
+        return owns and actor_id == principal.subject
+    hears = principal.kind in (API_KEY, entrance.TOKEN)
+    return kind == VISITOR.name and hears and entrance.reaches(principal, actor_id)
+
+
+def may_command(principal: Principal, kind: str, actor_id: str) -> bool:
+    """As `may_listen` for visitors; a client key too, which `visiting` lets open and no more."""
+    return kind == VISITOR.name and entrance.reaches(principal, actor_id)
 
 
 DOMAIN = Domain(
     name=NAME,
-    kinds=(ENVIRONMENT,),
+    kinds=(ENVIRONMENT, VISITOR),
     view=FlagLists,
     routes=ROUTES,
     hosts=HOSTS,
     may_listen=may_listen,
+    may_command=may_command,
     items=items,
     files=("bucketing",),
     present=present,
+    carry_out={VISITOR.name: visiting.carry_out},
+    furnish=furnish,
+    work=work,
 )

@@ -7,6 +7,9 @@ key. An admin key of the project counts as its strongest. Rules: spec flags 10.6
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from actors.flags.visitor import KIND as VISITOR
 from api.auth import Principal
 from api.flags.environments import Live
 from api.flags.shelf import NAME, Shelf
@@ -15,6 +18,8 @@ from api.http import Call, Problem
 API_KEY = "api_key"
 CLIENT_KEY = "client_key"
 SERVER_SIDE = frozenset({API_KEY, "admin"})
+TOKEN = VISITOR
+"""The kind of a principal that holds a visitor's token."""
 
 
 def principal_of(call: Call) -> Principal | None:
@@ -118,3 +123,70 @@ async def for_admin(call: Call, shelf: Shelf, env: str) -> Live:
     if live is None or live.project != call.who.project:
         raise Problem(404, "no_environment", f"there is no environment {env[:64]!r}")
     return live
+
+
+# --- visitors
+
+
+class Guest(NamedTuple):
+    """Who calls about visitors of an environment: a key, and perhaps a visitor's token beside it.
+
+    With the token alone, it is the key.
+    """
+
+    live: Live
+    key: Principal
+    token: Principal | None = None
+
+    def at(self, actor_id: str) -> Principal:
+        """Who this is to the visitor `ENV:HANDLE`: the holder of its token, else of the key."""
+        if self.token is not None and reaches(self.token, actor_id):
+            return self.token
+        return self.key
+
+
+def reaches(principal: Principal, actor_id: str) -> bool:
+    """Whether a credential of this door is about that visitor, or its environment."""
+    if principal.door != NAME:
+        return False
+    if principal.kind == TOKEN:
+        return principal.subject == f"{VISITOR}/{actor_id}"
+    return actor_id.startswith(f"{principal.subject}:")
+
+
+async def for_visitors(call: Call, shelf: Shelf, env: str) -> Guest:
+    """Who calls a visitor's route, and the environment: 401, 403 or 404 as for decisions.
+
+    A client key in `x-api-key` may come with a token in `Authorization`. Callers without a
+    server-side key have a limit per address (429).
+    """
+    key = principal_of(call)
+    if key is None:
+        raise Problem(401, "no_key", "this needs a key of the environment, or a visitor's token")
+    live = shelf.environments.live.get(env) or await shelf.environments.find(env)
+    if key.door != NAME:
+        return Guest(_of_admin(key, live), key)
+    if live is None or live.project != key.project or not _belongs(key, env):
+        raise Problem(403, "wrong_key", "this key is valid, but not for this environment")
+    if key.kind in SERVER_SIDE:
+        return Guest(live, key)
+    shelf.limits.take(env, call.client)
+    return Guest(live, key, _token_beside(call, key))
+
+
+def _belongs(principal: Principal, env: str) -> bool:
+    """An environment's key, or the token of a visitor of it."""
+    if principal.kind == TOKEN:
+        return principal.subject.startswith(f"{VISITOR}/{env}:")
+    return principal.subject == env
+
+
+def _token_beside(call: Call, key: Principal) -> Principal | None:
+    """The token in `Authorization` beside a client key; 401 for one that is not good."""
+    text = _bearer(call)
+    if not text or key.kind != CLIENT_KEY:
+        return None
+    token = call.house.credentials.identify(text)
+    if token is None:
+        raise Problem(401, "unknown_key", "this token is unknown, or not good any more")
+    return token if token.kind == TOKEN and token.project == key.project else None

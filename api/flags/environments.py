@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 
 import trio
 
@@ -20,8 +21,10 @@ from actors.flags.bucketing import BucketingFile, parse
 from actors.flags.compiled import Compiled, compile_file, with_panic
 from actors.flags.digests import summary_of
 from actors.flags.environment import KIND
-from actors.flags.environment_words import Environment, Settings, Summary
+from actors.flags.environment_words import Environment, Summary
+from actors.flags.names import SdkStatus
 from actors.flags.reports import campaigns_by_group
+from actors.flags.settings import Settings
 from api.times import http_date
 from engine.directory import Directory
 from engine.hub import Told
@@ -35,11 +38,13 @@ PANIC_ONLY = b'{"panic":true}'
 EMPTY_FILE = BucketingFile()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prepared:
     """A file read and compiled; the environment's own panic is added when it goes live.
 
-    `campaigns` is the campaign id by group, `variations` the ids of each group.
+    `campaigns` is the campaign id by group, `variations` the ids of each group. `compiled` is for
+    the decision door; `local`, made when it is first wanted, for visitors who decide by the SDK's
+    rules.
     """
 
     document: bytes
@@ -49,12 +54,17 @@ class Prepared:
     campaigns: dict[str, str]
     variations: dict[str, frozenset[str]]
 
+    @cached_property
+    def local(self) -> Compiled:
+        """The file by the rules of the SDK (spec flags 10.4)."""
+        return compile_file(self.file, "sdk")
+
 
 @dataclass(frozen=True, slots=True)
 class Live:
     """An environment as requests see it: never changed, only replaced.
 
-    `body` is bucketing.json (None: there is none).
+    `body` is bucketing.json (None: there is none); `sdk_status` what visitors see of it.
     """
 
     project: str
@@ -69,6 +79,7 @@ class Live:
     body: bytes | None
     account_settings: bytes
     prepared: Prepared
+    sdk_status: SdkStatus
 
 
 def prepare(document: bytes) -> Prepared:
@@ -96,6 +107,13 @@ async def prepare_soon(document: bytes) -> Prepared:
     return await trio.to_thread.run_sync(prepare, document)
 
 
+async def local_soon(prepared: Prepared) -> Compiled:
+    """`prepared.local`, but a big file does not hold the others up."""
+    if "local" not in vars(prepared) and len(prepared.document) >= THREAD_BYTES_MIN:
+        return await trio.to_thread.run_sync(lambda: prepared.local)
+    return prepared.local
+
+
 def go_live(address: Address, version: int, state: Environment, prepared: Prepared) -> Live:
     """What requests see of an environment in that state, with that file."""
     body: bytes | None = None
@@ -116,6 +134,7 @@ def go_live(address: Address, version: int, state: Environment, prepared: Prepar
         body,
         answers.account_settings(prepared.file),
         prepared,
+        state.sdk_status,
     )
 
 

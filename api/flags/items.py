@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,12 +17,17 @@ import msgspec
 from actors.flags.bucketing import BucketingInvalid, parse
 from actors.flags.digests import summary_of
 from actors.flags.environment import KIND
-from actors.flags.environment_words import Configure, PutBucketing, Settings
+from actors.flags.environment_words import Configure, PutBucketing
+from actors.flags.settings import Settings
 from actors.projects import Key
+from actors.secrets import Secret
 from api.auth import hash_key
-from api.domain import Item
+from api.domain import Item, Order
+from api.flags import declared
+from api.flags.declared import SETTINGS
 from api.flags.entrance import API_KEY, CLIENT_KEY
 from api.flags.shelf import NAME
+from api.seals import Seal
 
 ENVIRONMENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 RESERVED = frozenset(
@@ -33,7 +39,6 @@ RESERVED = frozenset(
 )
 KEY_CHARACTERS_MIN = 8
 API_KEYS_MAX = 2  # two may live at once, for rotation
-SETTINGS = {field.name: field.type for field in msgspec.structs.fields(Settings)}
 
 
 def items(_project: str, table: Mapping[str, Any]) -> Iterable[Item]:
@@ -56,10 +61,9 @@ def _environment(name: str, env: str, table: Mapping[str, Any]) -> Iterator[Item
     known = {"api_key", "client_keys", "bucketing", *SETTINGS}
     for key in table:
         if key not in known:
-            raise ValueError(f"{name}.{key}: unknown key; there are {', '.join(sorted(known))}")
-    settings = _settings(name, {key: table[key] for key in SETTINGS if key in table})
-    configure = (KIND, env, Configure(settings=settings))
-    yield Item(f"{name}.settings", msgspec.json.encode(settings), (configure,))
+            there_are = f"unknown key; there are {', '.join(sorted(known))}"
+            raise ValueError(f"{name}.{key}: {declared.elsewhere(key) or there_are}")
+    yield _settings(name, env, {key: table[key] for key in SETTINGS if key in table})
     keys = (
         *_keys(f"{name}.api_key", env, API_KEY, table.get("api_key", []), API_KEYS_MAX),
         *_keys(f"{name}.client_keys", env, CLIENT_KEY, table.get("client_keys", []), None),
@@ -71,19 +75,26 @@ def _environment(name: str, env: str, table: Mapping[str, Any]) -> Iterator[Item
         yield _bucketing(f"{name}.bucketing", env, table["bucketing"])
 
 
-def _settings(name: str, given: Mapping[str, Any]) -> Settings:
-    values: dict[str, Any] = {}
-    for key, value in given.items():
-        try:
-            values[key] = msgspec.convert(value, SETTINGS[key])
-        except msgspec.ValidationError as error:
-            raise ValueError(f"{name}.{key}: {error}") from None
-    settings = Settings(**values)
-    for key in ("assignment_days", "hit_days", "report_days", "daily_rows_max"):
-        value = getattr(settings, key)
-        if value is not None and not 0 < value < float("inf"):
-            raise ValueError(f"{name}.{key} is above 0")
-    return settings
+def _settings(name: str, env: str, given: Mapping[str, Any]) -> Item:
+    """The settings; a secret among them is compared by its hash, and sealed when it is applied.
+
+    Each sealing gives another text, so the same document would never be the same again.
+    """
+    settings, secret = declared.read(name, given)
+    if not secret:
+        commands = (_configure(env, settings),)
+        return Item(f"{name}.settings", msgspec.json.encode(settings), commands)
+    compared = msgspec.json.encode((settings, hash_key(secret)))
+    return Item(f"{name}.settings", compared, sealed=partial(_sealed, env, settings, secret))
+
+
+def _sealed(env: str, settings: Settings, secret: str, seal: Seal) -> tuple[Order, ...]:
+    key = Secret(sealed=seal.seal(secret))
+    return (_configure(env, msgspec.structs.replace(settings, upstream_key=key)),)
+
+
+def _configure(env: str, settings: Settings) -> Order:
+    return KIND, env, Configure(settings=settings)
 
 
 def _keys(name: str, env: str, kind: str, value: object, most: int | None) -> tuple[Key, ...]:

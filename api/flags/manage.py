@@ -15,7 +15,7 @@ import msgspec
 
 from actors.flags import reports
 from actors.flags.environment import ENVIRONMENT, KIND
-from actors.flags.environment_words import Configured
+from actors.flags.environment_words import BucketingChanged, PanicSet
 from api.flags import changes, entrance
 from api.flags.bucketing import is_unchanged
 from api.flags.shelf import Shelf, shelf_of
@@ -103,7 +103,7 @@ def _changes(stored: Iterable[Stored]) -> list[dict[str, Any]]:
     shown = []
     for each in stored:
         fact = ENVIRONMENT.fact(each)
-        if isinstance(fact.events[0], Configured):
+        if not isinstance(fact.events[0], BucketingChanged | PanicSet):
             continue
         head = {"version": fact.version, "time": rfc3339(fact.at_ms), "event": fact.name}
         shown.append(head | ENVIRONMENT.present_events(fact.events))

@@ -7,6 +7,8 @@ came out, so an activation that changes a kept variation is seen too. Rules: spe
 
 from __future__ import annotations
 
+from functools import partial
+
 from actors.flags import openfeature
 from actors.flags.compiled import Request
 from actors.flags.decision import Decision
@@ -38,7 +40,8 @@ async def _decide(call: Call) -> tuple[Shelf, Live, Request, Decision]:
     shelf = shelf_of(call.house)
     live = await entrance.for_decision(call, shelf, None)
     request = evaluation_body(call.body, call.house.settings.limits.context_keys_max)
-    return shelf, live, request, await decide(call, shelf, live, request)
+    count = partial(entrance.count_rows, call, shelf, live)
+    return shelf, live, request, await decide(shelf, live, request, count)
 
 
 async def one(call: Call) -> Answer:
@@ -59,7 +62,7 @@ async def bulk(call: Call) -> Answer:
     except EvaluationInvalid as invalid:
         return json_answer(openfeature.failure(invalid.code, str(invalid)), 400)
     chosen = "/".join([choice.variation.id for choice in decision.choices])
-    version = f"{live.env}/{live.version}/{chosen}"
+    version = f"{live.env}/{live.etag}/{chosen}"
     etag = openfeature.evaluations_etag(version, request.visitor_id, request.context)
     headers = (*SHARED, ("ETag", etag))
     if etag in etags(call.headers.get("if-none-match", "")):

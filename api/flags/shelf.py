@@ -1,6 +1,6 @@
 """What the flags' door keeps for as long as the house stands.
 
-Made by the first request that needs it, from what the house has; `statistics` of its parts go to
+Made with the house, from what it has; `statistics` of its parts go to
 the metrics.
 """
 
@@ -10,11 +10,17 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol, cast
 
+import trio
+
+from api.flags.aliases import Aliases
 from api.flags.assignments import Assignments
 from api.flags.environments import Environments, Live
+from api.flags.fetching import Fetches
 from api.flags.limits import Limits
+from api.flags.openings import Openings
 from api.flags.streams import Streams
 from api.flags.tally import Tally
+from api.flags.tracking import Tracking
 from engine.messages import Address
 from storage.flags import queries
 
@@ -33,7 +39,12 @@ class Part(Protocol):
 
 
 class Shelf:
-    """Live environments, kept assignments, limits, the tally and OpenFeature's streams."""
+    """Live environments, kept assignments, limits, the tally, OpenFeature's streams, fetches.
+
+    `nursery` is where work goes on behind an answer, while the door has a background of its own.
+    """
+
+    nursery: trio.Nursery | None = None
 
     def __init__(self, house: House) -> None:
         directory = house.directory
@@ -46,6 +57,8 @@ class Shelf:
             lambda env: self.lists.read_now(lambda connection: queries.project_of(connection, env)),
         )
         self.assignments = Assignments(directory, self.lists)
+        self.aliases = Aliases(directory, self.lists)
+        self.openings = Openings()
         limits = house.settings.limits
         self.limits = Limits(
             monotonic,
@@ -55,6 +68,9 @@ class Shelf:
         )
         self.tally = Tally(house.store, house.clock, self._lost)
         self.streams = Streams(monotonic)
+        self.fetches = Fetches(self)
+        self.tracking = Tracking(self)
+        self.others: dict[str, Part] = {}
 
     async def only_environment(self) -> Live | None:
         """The one environment of the whole daemon, if it has exactly one (spec flags 10.6)."""
@@ -69,14 +85,22 @@ class Shelf:
         """The house is closing: streams end."""
         self.streams.close()
 
+    def give_back(self) -> None:
+        """A crowd has gone: what it kept is read again when it comes back."""
+        self.assignments.clear()
+
     def statistics(self) -> dict[str, float]:
         """All parts' figures, named by part."""
         parts: dict[str, Part] = {
+            **self.others,
             "environments": self.environments,
             "assignments": self.assignments,
+            "aliases": self.aliases,
+            "openings": self.openings,
             "limits": self.limits,
             "tally": self.tally,
             "streams": self.streams,
+            "fetches": self.fetches,
         }
         return {
             f"{name}_{figure}": value

@@ -102,7 +102,7 @@ class Streams:
                 told = await listener.wait(PING_SECONDS)
                 if told is None:
                     yield COMMENT
-                elif told.after.exists:
+                elif told.after.exists and _is_another(told):
                     state = told.after.state
                     yield _refetch(told.fact.version, state.etag, state.last_modified_ms)
         finally:
@@ -117,6 +117,12 @@ class Streams:
     def statistics(self) -> dict[str, float]:
         """Streams open, and addresses that live."""
         return {"open": len(self._open), "addresses": len(self._addresses)}
+
+
+def _is_another(told: Told) -> bool:
+    """The file in force, or panic, is another than before; settings and polls are no such news."""
+    before = told.before.state
+    return before is None or before.etag != told.after.state.etag
 
 
 def _refetch(version: int, etag: str, last_modified_ms: int) -> bytes:

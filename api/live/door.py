@@ -114,12 +114,17 @@ class LiveDoor:
             self._nobody = trio.Event()
             await self._nobody.wait()
 
-    def _revoked(self, project: str) -> None:
-        """Keys of a project may have gone: their sockets end, and those of tokens they minted."""
+    def _revoked(self, project: str, subject: str) -> None:
+        """Keys of a project may have gone: their sockets end, and those of tokens they minted.
+
+        With a `subject`, tokens that were bound to it.
+        """
         good: dict[str, bool] = {}
         for connection in list(self.connections):
             principal = connection.principal
-            if principal is not None and principal.project == project and principal.hash:
+            if principal is None or subject not in ("", principal.subject):
+                continue
+            if principal.project == project and principal.hash:
                 if principal.minted_by and not self._is_good(principal, principal.minted_by, good):
                     connection.close(4501)
                 elif not self._is_good(principal, principal.hash, good):

@@ -7,22 +7,21 @@ task that lives only while there are any, so the reader never waits and an idle 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
+from api.carrying import carry_out
 from api.http import Problem, problem_of
 from api.live.frames import Cmd, Res, raw
 from api.live.rendering import line
-from api.presenting import encode_state, present_actor
 from engine.errors import EngineError
-from engine.kind import Kind
 from engine.messages import Address, Command
 
 if TYPE_CHECKING:
     from api.live.session import Session
 
-Job = tuple[Cmd, Kind[Any], Address, Command]
+Job = tuple[Cmd, Address, Command]
 
 
 class Orders:
@@ -65,30 +64,27 @@ class Orders:
         if self._in_flight >= session.door.limits.commands_in_flight_max:
             raise Problem(429, "too_many_commands", "wait for the answers to those under way")
         data = None if cmd.data is UNSET else bytes(cmd.data)
-        return cmd, kind, address, kind.parse(cmd.name, data)
+        return cmd, address, kind.parse(cmd.name, data)
 
     async def _carry_out(self, topic: str) -> None:
         lane = self._lanes[topic]
         while lane:
-            cmd, kind, address, command = lane.popleft()
-            answer = await self._ask(cmd, kind, address, command)
+            cmd, address, command = lane.popleft()
+            answer = await self._ask(cmd, address, command)
             self._in_flight -= 1
             self._answer(answer)
         del self._lanes[topic]
 
-    async def _ask(self, cmd: Cmd, kind: Kind[Any], address: Address, command: Command) -> Res:
+    async def _ask(self, cmd: Cmd, address: Address, command: Command) -> Res:
         door, caller = self._session.door, self._session.principal
         if caller is None:
             raise AssertionError("only known callers command")
         try:
-            reply = await door.house.directory.ask(
-                address, command, by=caller.who, principal=caller.name, key=cmd.key
-            )
-            encode_state(kind, reply.state, door.limits.presented_bytes_max)
-            data = raw(present_actor(kind, reply))
+            done = await carry_out(door.house, caller, address, command, cmd.key)
+            data = raw(done.body)
         except Exception as error:
             return self._refusal(cmd, error)
-        return Res(id=cmd.id, ok=True, version=reply.version, data=data)
+        return Res(id=cmd.id, ok=True, version=done.version, data=data)
 
     def _answer(self, answer: Res) -> None:
         if self._session.closing is None:
