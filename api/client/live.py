@@ -31,7 +31,7 @@ from trio_websocket import (
 )
 
 from api.client.stream import CONNECT_SECONDS_MAX, Stream, open_stream
-from api.client.updates import LiveClosed, Lost, Refused, Subscription
+from api.client.updates import LiveClosed, Lost, Order, Refused, Subscription, joined
 
 E = TypeVar("E", bound=Exception)
 PROTOCOL = "callboard.v1.json"
@@ -39,17 +39,6 @@ BACK_SECONDS_MIN = 0.25
 BACK_SECONDS_MAX = 20.0
 CLOSE_SECONDS_MAX = 1.0
 COME_BACK = frozenset({1000, 1001, 1005, 1006, 1009, 1011, 1012, 1013})
-
-
-class _Order:
-    """A command under way."""
-
-    __slots__ = ("answer", "done", "frame")
-
-    def __init__(self, frame: dict[str, Any]) -> None:
-        self.frame = frame
-        self.answer: dict[str, Any] | None = None
-        self.done = trio.Event()
 
 
 class LiveClient:
@@ -63,9 +52,10 @@ class LiveClient:
         self._key = key
         self._hello = {"t": "hello", "client": client, "project": project}
         self._subscriptions: dict[str, Subscription] = {}
-        self._orders: dict[str, _Order] = {}
+        self._orders: dict[str, Order] = {}
         self._socket: WebSocketConnection | None = None
         self._over: LiveClosed | None = None
+        self._leaving: trio.Event | None = None
         self._back_seconds = 0.0
         self._outgoing: list[dict[str, Any]] = []
         self._something = trio.Event()
@@ -98,7 +88,7 @@ class LiveClient:
             raise self._over
         key = key or str(uuid.uuid4())
         id_ = str(uuid.uuid4())
-        order = _Order({
+        order = Order({
             "t": "cmd", "id": id_, "topic": topic, "name": name, "data": dict(data or {}),
             "key": key,
         })  # fmt: skip
@@ -120,6 +110,15 @@ class LiveClient:
         if self._subscriptions.get(subscription.topic) is subscription:
             del self._subscriptions[subscription.topic]
             self._say({"t": "unsub", "topic": subscription.topic})
+
+    async def aclose(self) -> None:
+        """Say good-bye to the server; `run` returns. Nothing can be asked afterwards."""
+        self._over = self._over or LiveClosed(1000, "the client was closed")
+        if self._socket is not None:
+            self._leaving = trio.Event()
+            with trio.move_on_after(CLOSE_SECONDS_MAX):
+                await self._socket.aclose()
+            self._leaving.set()
 
     # --- the connection
 
@@ -168,6 +167,8 @@ class LiveClient:
         try:
             await self._read(socket)
         except ConnectionClosed:
+            if self._leaving is not None:
+                await self._leaving.wait()  # the server's good-bye is heard by the same tasks
             if socket.closed is not None:
                 self._judge(socket.closed.code)
         finally:
@@ -188,9 +189,8 @@ class LiveClient:
         self._outgoing += [one.frame() for one in self._subscriptions.values()]
         self._outgoing += [one.frame for one in self._orders.values()]
         while True:
-            frames, self._outgoing = self._outgoing[:50], self._outgoing[50:]
-            if frames:
-                await socket.send_message(msgspec.json.encode(frames).decode())
+            if self._outgoing:
+                await socket.send_message(joined(self._outgoing))
             else:
                 self._something = trio.Event()
                 await self._something.wait()

@@ -8,7 +8,7 @@ go on from where it is. No I/O here; `live.py` carries the frames.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import trio
@@ -17,6 +17,10 @@ from api.patch import BadPatch, apply
 
 WAITING_MAX = 1_000
 """Updates of one topic that its reader has not taken; beyond it the socket is not read."""
+JOINED_FRAMES_MAX = 50
+"""Frames that leave as one array."""
+JOINED_BYTES_MAX = 48_000
+"""Bytes that leave as one array: a daemon takes 64 kB at once, and ends the socket beyond."""
 
 
 class LiveClosed(Exception):
@@ -56,8 +60,49 @@ class Lost(Exception):
     """A frame does not follow from where we stand: subscribe again."""
 
 
+class Hearer(Protocol):
+    """Who hears a topic in the very order of the socket, before any answer that came behind it.
+
+    Neither method waits or raises.
+    """
+
+    def hear(self, update: Update) -> None:
+        """One more update."""
+
+    def end(self, error: Exception | None) -> None:
+        """There will be no more; `error` says why, None: the topic was left."""
+
+
+def joined(waiting: list[dict[str, Any]]) -> str:
+    """Take frames off the front, as many as may leave together and at least one, as one text."""
+    taken: list[bytes] = []
+    size = 0
+    while waiting and len(taken) < JOINED_FRAMES_MAX:
+        text = msgspec.json.encode(waiting[0])
+        size += len(text) + 1
+        if taken and size > JOINED_BYTES_MAX:
+            break
+        taken.append(text)
+        del waiting[0]
+    return f"[{b','.join(taken).decode()}]"
+
+
+class Order:
+    """A command under way."""
+
+    __slots__ = ("answer", "done", "frame")
+
+    def __init__(self, frame: dict[str, Any]) -> None:
+        self.frame = frame
+        self.answer: dict[str, Any] | None = None
+        self.done = trio.Event()
+
+
 class Subscription:
-    """An async iterator over a topic's updates; use it as a context manager to leave the topic."""
+    """An async iterator over a topic's updates; use it as a context manager to leave the topic.
+
+    With `tell` the updates go to a hearer as they come, and there is nothing to iterate over.
+    """
 
     def __init__(self, client: Any, topic: str, mode: str, delta: bool) -> None:
         self.topic = topic
@@ -68,6 +113,7 @@ class Subscription:
         self.state: Any = None
         self.error: Exception | None = None
         self._client = client
+        self._hearer: Hearer | None = None
         self._put, self._take = trio.open_memory_channel[Update](WAITING_MAX)
 
     # --- for whoever listens
@@ -89,6 +135,11 @@ class Subscription:
             if self.error is not None:
                 raise self.error from None
             raise StopAsyncIteration from None
+
+    def tell(self, hearer: Hearer) -> Subscription:
+        """Tell this one from now on. To be called at once, before anything was heard."""
+        self._hearer = hearer
+        return self
 
     def leave(self) -> None:
         """Hear no more of this topic."""
@@ -121,11 +172,16 @@ class Subscription:
         """There will be no more updates."""
         self.error = self.error or error
         self._put.close()
+        hearer, self._hearer = self._hearer, None
+        if hearer is not None:
+            hearer.end(self.error)
 
     async def hear(self, frame: Mapping[str, Any]) -> None:
         """Fold a frame and hand it on; raises `Lost` when it does not fit."""
         update = self._fold(frame)
-        if update is not None:
+        if update is not None and self._hearer is not None:
+            self._hearer.hear(update)
+        elif update is not None:
             try:
                 await self._put.send(update)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
