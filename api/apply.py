@@ -49,7 +49,8 @@ async def declare(house: House, document: Mapping[str, Any], who: str) -> Report
     applied, unchanged = [], []
     for item, live in items:
         digest = hashlib.sha256(item.value).hexdigest()
-        if before.get(item.name) == digest:
+        is_usable = item.sealed is None or house.seal.has_key  # a lost key file: sealed anew
+        if before.get(item.name) == digest and is_usable:
             unchanged.append(item.name)
             continue
         await _carry_out(house, address, item, live, digest, who)

@@ -52,6 +52,8 @@ LIVE_SECONDS_MAX = 1.0
 """For sockets to close after the last `bye`, which are spread over `drain_spread_seconds`."""
 REQUESTS_SECONDS_MAX = 2.0
 """For requests under way."""
+LEAVE_SECONDS_MAX = 2.0
+"""For what the doors still send on; the rest is durable and goes at the next start."""
 LOG_DESCRIPTOR = 2
 
 
@@ -137,6 +139,7 @@ def _furnish(
         shelves={"metrics": metrics, "alarms": alarms, "outbox": outbox},
     )
     metrics.watch("live", live.open_live(house).statistics)
+    log.private = frozenset(kind for domain in domains for kind in domain.private)
     _watch(metrics, house)
     for domain in domains:
         if domain.furnish is not None:
@@ -254,6 +257,11 @@ async def leave(house: House, server: Server, patience: Patience) -> None:
         with trio.move_on_after(limits.drain_spread_seconds + LIVE_SECONDS_MAX):
             await live.live_door(house).drain()
         await server.let_go(REQUESTS_SECONDS_MAX)
+        with trio.move_on_after(LEAVE_SECONDS_MAX):
+            async with trio.open_nursery() as nursery:
+                for domain in house.domains:
+                    if domain.leave is not None:
+                        nursery.start_soon(domain.leave, house)
         left = whole.deadline - trio.current_time()
         if not await house.directory.drain(max(0.0, left)):
             log.say("mailboxes_cut", **house.directory.statistics())

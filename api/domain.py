@@ -60,8 +60,10 @@ class Domain:
     door's table of a project file and raises `ValueError` with a sentence. `files` names the keys
     of the table's subtables that hold paths of JSON files: `items` is given their text, or a JSON
     value where somebody sent a document with the value in its place. `carry_out`, by kind, does
-    what its commands need besides being asked; `furnish` puts the door's long-lived things on the
-    house's shelves; `work` is what the door does for as long as the daemon serves.
+    what its commands need besides being asked; `private` kinds have ids that may be a person's,
+    which the log does not show; `furnish` puts the door's long-lived things on the house's shelves;
+    `work` is what the door does for as long as the daemon serves, `leave` what it does last, when
+    nobody is let in any more and what it stored is still sent on.
     """
 
     name: str
@@ -75,5 +77,7 @@ class Domain:
     files: tuple[str, ...] = ()
     present: Callable[[Problem, Any], Answer] = present_problem
     carry_out: Mapping[str, CarryOut] = field(default_factory=dict)
+    private: frozenset[str] = frozenset()
     furnish: Callable[[House], object] | None = None
     work: Callable[[House], Awaitable[None]] | None = None
+    leave: Callable[[House], Awaitable[None]] | None = None

@@ -22,6 +22,8 @@ THRESHOLDS = (50_000, 25, 50)
 LOOK_SECONDS = 10.0
 WAVE_ACTORS = 2_000
 """Actors put to sleep since the last time that make it worth asking."""
+LEFT_MAX = 500
+"""Actors awake and listeners left that a whole collection may look at: some 30 ms."""
 
 
 def settle_collector() -> None:
@@ -46,6 +48,11 @@ class Waves:
         self._given = self._seen = slept
         self._is_wave = False
 
+    @property
+    def is_over(self) -> bool:
+        """Nobody has followed the last wave."""
+        return not self._is_wave
+
     def look(self, slept: float) -> bool:
         """True behind a wave of sleep, and once more when nobody has followed it."""
         is_over = self._is_wave and slept == self._seen
@@ -59,11 +66,14 @@ class Waves:
 async def give_back(
     slept: Callable[[], float],
     release: Callable[[], Awaitable[object]] = trio.lowlevel.checkpoint,
+    left: Callable[[], float] = lambda: 0,
 ) -> None:
     """Return memory after waves of sleep, for as long as the daemon runs.
 
     `slept` counts actors put to sleep so far; `release` lets go of caches before the allocator is
-    asked.
+    asked. Behind the last wave everything is collected, which also empties the interpreter's own
+    lists of things to use again: they lie scattered over the pages of the whole crowd. Not where
+    more than `LEFT_MAX` are `left`, for whom that would be a pause.
     """
     try:
         trim = ctypes.CDLL(None).malloc_trim
@@ -73,7 +83,8 @@ async def give_back(
     while True:
         await trio.sleep(LOOK_SECONDS)
         if waves.look(slept()):
-            gc.collect(1)
+            is_whole = waves.is_over and left() <= LEFT_MAX
+            gc.collect(2 if is_whole else 1)
             with suppress(EngineError):  # a store that cannot commit now keeps its caches
                 await release()
             await trio.to_thread.run_sync(trim, 0)

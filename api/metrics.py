@@ -49,6 +49,9 @@ callboard_outbox_under_way                gauge      deliveries being attempted
 callboard_outbox_delivered_total          counter    deliveries that arrived
 callboard_outbox_retried_total            counter    attempts that will be repeated
 callboard_outbox_parked_total             counter    deliveries given up until they are retried
+callboard_outgoing_under_way              gauge      calls of our own to others under way
+callboard_outgoing_calls_total            counter    calls begun
+callboard_outgoing_failures_total         counter    calls that ended without an answer
 callboard_store_commits_total             counter    commits that are on disk
 callboard_store_commit_failures_total     counter    commits that failed as a whole
 callboard_store_commit_seconds_total      counter    time spent committing

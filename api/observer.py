@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
+from hashlib import blake2b
 from typing import Any, Protocol
 
 import msgspec
@@ -42,6 +43,10 @@ class Counts(Protocol):
     def request(self, method: str, status: int, seconds: float) -> None:
         """A request was answered."""
         ...
+
+
+DIGEST_BYTES = 6
+"""Of a private id in a line: enough to follow one visitor through a log."""
 
 
 class CommandLine(msgspec.Struct, frozen=True):
@@ -104,6 +109,8 @@ class Log:
         self._sink = sink
         self._counts = counts
         self._stamp = stamp or Stamp()
+        self.private: frozenset[str] = frozenset()
+        """Kinds whose ids may be a person's: lines show a digest of the id in their place."""
         self._says_hot_lines = numeric <= logging.INFO
         self._render = render_text if form == "text" else msgspec.json.Encoder(enc_hook=str).encode
         self.logger: Any = structlog.wrap_logger(
@@ -122,6 +129,15 @@ class Log:
         first = {"time": self._stamp(), "level": event.pop("level"), "event": event.pop("event")}
         return {**first, **event}
 
+    def shown(self, address: Address) -> str:
+        """An address as lines show it; what stands before a colon is no person's."""
+        if address.kind not in self.private:
+            return str(address)
+        where, colon, who = address.id.partition(":")
+        where, who = (where, who) if colon else ("", where)
+        digest = blake2b(who.encode(), digest_size=DIGEST_BYTES).hexdigest()
+        return f"{address.project}/{address.kind}/{where}{colon}~{digest}"
+
     # --- the engine's port
 
     def handled(
@@ -135,7 +151,7 @@ class Log:
                 self._stamp(),
                 "info",
                 "command",
-                f"{address.project}/{address.kind}/{address.id}",
+                self.shown(address),
                 command,
                 version,
                 outcome,
@@ -145,17 +161,17 @@ class Log:
 
     def woke(self, address: Address, version: int) -> None:
         """An actor was read from the store."""
-        self.logger.debug("woke", address=str(address), version=version)
+        self.logger.debug("woke", address=self.shown(address), version=version)
 
     def slept(self, address: Address) -> None:
         """An actor was put to sleep."""
-        self.logger.debug("slept", address=str(address))
+        self.logger.debug("slept", address=self.shown(address))
 
     def failed(self, address: Address, what: str, error: BaseException) -> None:
         """A handler, an alarm or a delivery broke: our bugs with a traceback, others without."""
         is_ours = not isinstance(error, EngineError) or isinstance(error, ActorFailed)
         say = self.logger.error if is_ours else self.logger.warning
-        say("failed", address=str(address), what=what, exc_info=error)
+        say("failed", address=self.shown(address), what=what, exc_info=error)
 
     # --- the doors
 

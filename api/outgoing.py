@@ -7,6 +7,7 @@ answers like others and are never followed. TLS checks the name in the URL (DESI
 
 A call ends within its seconds, body and waiting for a place included, and ends in an answer or in
 `Unreachable`. Its words name the host; they never quote the rest of the URL, a header or a body.
+A host that hangs holds only some of the places (`api/places.py`): the others are called meanwhile.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import msgspec
 import trio
 
 from api.addresses import Lookup, NameUnknown, Network, NotPublic, Resolve
+from api.places import Places
 
 KEEP_ALIVE_SECONDS = 4.0
 """Of an idle connection: shorter than the five seconds after which common servers hang up."""
@@ -61,14 +63,15 @@ class Got(msgspec.Struct, frozen=True):
 class Outgoing:
     """Calls to others, at most `connections_max` at once; more wait for their turn.
 
-    `trust` checks certificates: by default the system's authorities and certifi's. `resolve` gives
-    the addresses of a name.
+    At most `origin_max` of them are for one scheme, host and port. `trust` checks certificates: by
+    default the system's authorities and certifi's. `resolve` gives the addresses of a name.
     """
 
     def __init__(
         self,
         *,
         connections_max: int = 100,
+        origin_max: int = 20,
         trust: ssl.SSLContext | None = None,
         resolve: Resolve | None = None,
     ) -> None:
@@ -86,7 +89,7 @@ class Outgoing:
             )
             for private in (False, True)
         }
-        self._places = trio.CapacityLimiter(connections_max)
+        self._places = Places(connections_max, origin_max)
         self._under_way: set[trio.CancelScope] = set()
         self._counts = {"calls": 0, "failures": 0}
         self._is_closed = False
@@ -119,12 +122,12 @@ class Outgoing:
     async def _call(
         self, private: bool, request: httpcore.Request, seconds: float, body_bytes_max: int
     ) -> Got:
-        host = request.url.host.decode()
+        host, origin = request.url.host.decode(), str(request.url.origin)
         trouble = Unreachable(f"{host}: we are leaving")
         with trio.move_on_after(max(0.0, seconds)) as scope:
             self._under_way.add(scope)
             try:
-                async with self._places:
+                async with self._places.one(origin):
                     if not self._is_closed:
                         return await _exchange(self._pools[private], request, body_bytes_max)
             except FAULTS as error:

@@ -55,6 +55,11 @@ class Seal:
     def __repr__(self) -> str:
         return f"Seal({str(self._file)!r})"
 
+    @property
+    def has_key(self) -> bool:
+        """Whether anything could have been sealed here: the key file is there."""
+        return self._key is not None or self._file.exists()
+
     def seal(self, text: str) -> str:
         """`text` as five base64url parts joined by dots, another one each time.
 

@@ -32,7 +32,12 @@ def works(house: House, manager: ServiceManager) -> Iterable[Callable[[], Awaita
         if domain.work is not None:
             yield partial(domain.work, house)
     yield partial(_tidy, house)
-    yield partial(memory.give_back, lambda: house.directory.statistics()["slept"], house.give_back)
+    yield partial(
+        memory.give_back,
+        lambda: house.directory.statistics()["slept"],
+        house.give_back,
+        lambda: house.directory.statistics()["awake"] + len(live_door(house).connections),
+    )
     if (seconds := manager.watchdog_seconds) is not None:
         yield partial(_stay_alive, manager, seconds)
 

@@ -41,7 +41,7 @@ class Draft:
         self._documents: list[Document] = []
         self._reads: dict[Address, int] = {}
         self._kept: list[Kept] = []
-        self._erases = self._privacy = False
+        self._erases = self._privacy = self._own_only = False
         self._at_ms = 0
 
     def decide(self, envelope: Envelope, moment: Moment, taken: Claims = frozenset()) -> None:
@@ -115,6 +115,7 @@ class Draft:
             self._reads.setdefault(seen, snapshot.version)
         self._erases |= step.erases
         self._privacy |= step.privacy
+        self._own_only |= step.own_only
         self.rang |= isinstance(envelope.command, AlarmDue)
         reply = self._reply(fact, step.notes)
         self._note(envelope, reply, slice(first, len(self._appends)))
@@ -206,6 +207,7 @@ class Draft:
             state=self._state_to_write(),
             erases=self._erases,
             privacy=self._privacy,
+            own_only=self._own_only,
             about=self.kind.about(after.address.id) if self._erases or self._privacy else "",
         )
 

@@ -270,8 +270,10 @@ class Kind(Generic[S]):
             alarm_at_ms = self.alarm(state, since)
         elif isinstance(command, AlarmDue):
             alarm_at_ms = self.alarm(state, since, command.at_ms)
-        forgets = any(type(event) is Forgotten for event in events)
-        step = Step(state, self.phase(state), since, alarm_at_ms, events, privacy=forgets)
+        step = Step(state, self.phase(state), since, alarm_at_ms, events)
+        if forgets := [event for event in events if type(event) is Forgotten]:
+            own_only = all(event.own_only for event in forgets)
+            step = msgspec.structs.replace(step, privacy=True, own_only=own_only)
         return step if len(events) == len(yielded) else step.with_others(yielded)
 
     def rows(self, before: Snapshot, command: Command, moment: Moment) -> list[Row | None]:
@@ -292,5 +294,5 @@ class Kind(Generic[S]):
     def _erase(self, before: Snapshot, command: Erase) -> Step:
         if before.state is None:
             raise Refused("there is nothing to erase")
-        event = Erased(privacy=command.privacy)
-        return Step(None, "erased", (), None, (event,), erases=True, privacy=command.privacy)
+        step = Step(None, "erased", (), None, (Erased(privacy=command.privacy),), erases=True)
+        return msgspec.structs.replace(step, privacy=command.privacy, own_only=command.own_only)

@@ -94,11 +94,13 @@ class Erase(Command, frozen=True):
     """Erase the actor: its last fact, after which only a tombstone with the version stays.
 
     With `privacy` the earlier facts, list rows and pending effects about it go as well
-    (engine spec 2.4).
+    (engine spec 2.4). `own_only`: of list rows just those that came through this actor, because
+    whoever asks may not speak for the person behind every id that it has had.
     """
 
     alone = True
     privacy: bool = False
+    own_only: bool = False
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag=True, rename="camel"):
@@ -121,10 +123,11 @@ class Forgotten(Event, frozen=True):
     """The actor goes on without its past (engine spec 2.4).
 
     In the commit of its fact the earlier facts lose their events, and list rows, kept replies and
-    pending effects about the actor go. Every kind may state it; no fold sees it. `counts` says how
-    much went. The command that leads to it is `alone`.
+    pending effects about the actor go. Every kind may state it; no fold sees it. `own_only` is that
+    of `Erase`; `counts` says how much went. The command that leads to it is `alone`.
     """
 
+    own_only: bool = False
     counts: dict[str, int] = {}
 
 

@@ -41,6 +41,7 @@ class Outbox:
         self._pools = Pools()
         self._nudged = trio.Event()
         self._looked_ms = 0
+        self._until_ms = EVER_MS
         self._counts = dict.fromkeys(("delivered", "retried", "parked"), 0)
         for name, sender in senders.items():
             self.register(name, sender)
@@ -50,13 +51,19 @@ class Outbox:
         self._senders[name] = sender if isinstance(sender, PoolSender) else OneByOne(sender)
 
     def nudge(self, effects: Sequence[Caused] = ()) -> None:
-        """Something was put into the outbox (`effects`, where known), or freed. Plain."""
+        """Something was put into the outbox (`effects`, where known), or freed. Plain.
+
+        Nobody looks before the next look would come anyway, unless an order is full by now.
+        """
         for cause, _, effect in effects:
             sender = self._senders.get(effect.sender, NOBODY_SENDS)
             order = Order(cause.project, effect.subscription, effect.subject)
             if full_at := min(sender.full_at(order), sender.batch_max):
                 self._pools.count(order, full_at)
-        self._nudged.set()
+        soon_ms = min((effect.due_in_ms for *_, effect in effects), default=0)
+        now_ms = self._directory.clock.now_ms()
+        if self._pools.wanted or now_ms + soon_ms < self._until_ms:
+            self._nudged.set()
 
     async def flush(self, order: Order) -> bool:
         """Send an order now, due or not; True when all that waited at the call is delivered.
@@ -158,8 +165,10 @@ class Outbox:
         if next_ms is not None and next_ms > self._looked_ms:  # else it waits for an end, or room
             now_ms = self._directory.clock.now_ms()
             seconds = min(seconds, max(0, next_ms - now_ms) / 1000)
+        self._until_ms = self._directory.clock.now_ms() + int(seconds * 1000)
         with trio.move_on_after(seconds):
             await self._nudged.wait()
+        self._until_ms = EVER_MS
 
     async def _next_due(self) -> int | None:
         """When the next head falls due that is not under way."""

@@ -27,6 +27,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     encoded state, or None when this commit leaves the row's older state in place (the tail of
     facts makes up for it). `erases`: a tombstone stays; with `privacy` the bodies of `about`'s
     facts, list rows and pending effects go too. `privacy` alone: the actor goes on from here.
+    `own_only`: of list rows only those that came through the actor.
     """
 
     address: Address
@@ -40,6 +41,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     state: bytes | None = None
     erases: bool = False
     privacy: bool = False
+    own_only: bool = False
     about: str = ""
 
 

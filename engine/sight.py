@@ -73,9 +73,13 @@ class Sightings:
             self._seen.move_to_end(address)
             return found
         mine = self._reading[address] = object()
-        found = await directory.peek(address)
-        if self._reading.get(address) is mine:  # nothing was told of it while we read
-            del self._reading[address]
+        try:
+            found = await directory.peek(address)
+        finally:
+            is_quiet = self._reading.get(address) is mine  # nothing was told of it while we read
+            if is_quiet:
+                del self._reading[address]
+        if is_quiet:
             self._seen[address] = found
             if len(self._seen) > self._most:
                 self._seen.popitem(last=False)

@@ -32,7 +32,8 @@ FOR_EVER = Keep()
 class Step(msgspec.Struct, frozen=True):
     """What one accepted command leads to. `events` empty: accepted, nothing to store.
 
-    `privacy` without `erases`: the past goes and the actor goes on.
+    `privacy` without `erases`: the past goes and the actor goes on. `own_only`: of list rows only
+    those that came through the actor go.
     """
 
     state: Any
@@ -47,6 +48,7 @@ class Step(msgspec.Struct, frozen=True):
     notes: tuple[Note, ...] = ()
     erases: bool = False
     privacy: bool = False
+    own_only: bool = False
 
     @property
     def has_others(self) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 ROWS_MAX = 16
-"""Rows of one statement: beyond it few steps are saved, and the texts of all sizes stay prepared."""
+"""Rows of one statement: more would save few steps, and the texts of all sizes stay prepared."""
 
 Row = tuple[Any, ...]
 

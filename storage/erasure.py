@@ -38,7 +38,8 @@ def erase(connection: sqlite3.Connection, change: Change, views: Sequence[View])
         counts["effects"] = drop_about(connection, address.project, change.about)
     for view in views:
         erase_rows = view.erase if change.erases else view.forget
-        for name, rows in erase_rows(connection, address, change.about).items():
+        gone = erase_rows(connection, address, change.about, change.own_only)
+        for name, rows in gone.items():
             counts[name] = counts.get(name, 0) + rows
     return counts
 

@@ -99,7 +99,9 @@ class ProjectsView:
                         (project, hash_, hash_),
                     )
 
-    def erase(self, connection: sqlite3.Connection, address: Address, about: str) -> dict[str, int]:
+    def erase(
+        self, connection: sqlite3.Connection, address: Address, about: str, own_only: bool
+    ) -> dict[str, int]:
         """Tokens of an erased actor go with it."""
         gone = connection.execute(
             "DELETE FROM credential WHERE project = ? AND subject = ? AND expires_at IS NOT NULL",
@@ -108,7 +110,7 @@ class ProjectsView:
         return {"credential": gone.rowcount} if gone.rowcount else {}
 
     def forget(
-        self, connection: sqlite3.Connection, address: Address, about: str
+        self, connection: sqlite3.Connection, address: Address, about: str, own_only: bool
     ) -> dict[str, int]:
         """Whoever goes on keeps the tokens."""
         return {}

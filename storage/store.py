@@ -77,14 +77,22 @@ class View(Protocol):
         """Bring a fact into the lists."""
         ...
 
-    def erase(self, connection: sqlite3.Connection, address: Address, about: str) -> dict[str, int]:
-        """Delete every row about an erased actor; rows deleted by list."""
+    def erase(
+        self, connection: sqlite3.Connection, address: Address, about: str, own_only: bool
+    ) -> dict[str, int]:
+        """Delete every row about an erased actor; rows deleted by list.
+
+        `own_only`: just those that came through this actor.
+        """
         ...
 
     def forget(
-        self, connection: sqlite3.Connection, address: Address, about: str
+        self, connection: sqlite3.Connection, address: Address, about: str, own_only: bool
     ) -> dict[str, int]:
-        """Delete every row about the person behind an actor that goes on; rows deleted by list."""
+        """Delete every row about the person behind an actor that goes on; rows deleted by list.
+
+        `own_only`: just those that came through this actor.
+        """
         ...
 
     def trim(self, connection: sqlite3.Connection, now_ms: int, rows_max: int) -> int:

@@ -48,7 +48,14 @@ def change(
     )
 
 
-def erasure(address: Address, expected: int, *, privacy: bool = False, about: str = "") -> Change:
+def erasure(
+    address: Address,
+    expected: int,
+    *,
+    privacy: bool = False,
+    own_only: bool = False,
+    about: str = "",
+) -> Change:
     """The last change of an actor."""
     return change(
         address,
@@ -59,6 +66,7 @@ def erasure(address: Address, expected: int, *, privacy: bool = False, about: st
         state=None,
         erases=True,
         privacy=privacy,
+        own_only=own_only,
         about=about,
     )
 
@@ -164,17 +172,17 @@ class DoorView:
         )
 
     def erase(
-        self, connection: sqlite3.Connection, address: Address, _about: str
+        self, connection: sqlite3.Connection, address: Address, _about: str, _own_only: bool
     ) -> dict[str, int]:
         """Forget an actor's openings."""
         done = connection.execute("DELETE FROM opening WHERE id = ?", (address.id,))
         return {"openings": done.rowcount}
 
     def forget(
-        self, connection: sqlite3.Connection, address: Address, about: str
+        self, connection: sqlite3.Connection, address: Address, about: str, own_only: bool
     ) -> dict[str, int]:
         """The same, while the actor goes on."""
-        return self.erase(connection, address, about)
+        return self.erase(connection, address, about, own_only)
 
     def trim(self, connection: sqlite3.Connection, _now_ms: int, rows_max: int) -> int:
         """Keep ten signs."""

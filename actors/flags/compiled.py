@@ -170,9 +170,14 @@ def visible_values(compiled: Compiled, request: Request) -> dict[str, object]:
 
 
 def _reads_kept(compiled: Compiled, request: Request, found: list[Group]) -> bool:
-    """Only with consent, for a named visitor, and if something could be kept (spec 3.2)."""
+    """Only with consent, for a named visitor, and if something could be kept (spec 3.2).
+
+    The SDK keeps whatever it assigned: a group of one variation may take part of its visitors only.
+    """
     if compiled.panic or not request.consent or not request.visitor_id:
         return False
-    if compiled.profile == "server" and (compiled.file.xpc or compiled.file.one_visitor_one_test):
+    if compiled.profile == "sdk":
+        return bool(found)
+    if compiled.file.xpc or compiled.file.one_visitor_one_test:
         return True
     return any(len(each.choices) > 1 for each in found)

@@ -28,6 +28,7 @@ from engine.effects import Note
 
 KEY_CHARACTERS_MAX = 256  # a name that a person gave to something
 VALUE_CHARACTERS_MAX = 8_192  # as much as a hit may hold: a URL with all of its parameters
+SIZE_MAX = 64_000  # characters of all keys and texts: a visitor is small, and there are many
 KEY_CHARACTERS_SHOWN = 64  # enough to find it
 NOTES_MAX = 20  # enough to mend a context in one go; noise must not fill a log
 NUMBER_MAX = 1.7976931348623157e308  # the highest number of JavaScript, and of JSON as most read it
@@ -52,15 +53,16 @@ def judge(
 
     Skipped are: a key that is no string, empty, or longer than 256 characters; a value that is no
     string, boolean or finite number, or a string longer than 8,192 characters; half a surrogate
-    pair; a predefined key with a value of another type; and new keys beyond `keys_max`, those of
-    the context `old` counted. `fs_client`, `fs_version` and `fs_users` are ignored without a note.
+    pair; a predefined key with a value of another type; new keys beyond `keys_max`, and entries
+    beyond 64,000 characters in all, those of the context `old` counted. `fs_client`, `fs_version`
+    and `fs_users` are ignored without a note.
     More than twenty notes become one that counts the rest. What is no object changes nothing.
     """
     if not isinstance(given, Mapping):
         return {}, (_note(tag, "a context is an object of keys and values"),)
     kept: Context = {}
     notes: list[Note] = []
-    room = keys_max - len(old)
+    room, left = keys_max - len(old), SIZE_MAX - sum(map(_size, old.items()))
     for key, value in given.items():
         if key in RESERVED:
             continue
@@ -68,6 +70,9 @@ def judge(
         if not wrong and key not in old:
             room -= 1
             wrong = "" if room >= 0 else f"a context has at most {keys_max} keys"
+        if not wrong:
+            left -= _size((key, value)) - (_size((key, old[key])) if key in old else 0)
+            wrong = "" if left >= 0 else f"a context has at most {SIZE_MAX} characters"
         if wrong:
             notes.append(_note(tag, f"{_named(key)} is skipped: {wrong}"))
         else:
@@ -101,6 +106,12 @@ def digest(context: Mapping[str, Value]) -> str:
 def is_unicode(text: str) -> bool:
     """Whether a text can be written as UTF-8; half a surrogate pair cannot."""
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _size(entry: tuple[str, Value]) -> int:
+    """The characters of an entry; a number counts as eight."""
+    key, value = entry
+    return len(key) + (len(value) if isinstance(value, str) else 8)
 
 
 def _wrong(key: object, value: object) -> str:

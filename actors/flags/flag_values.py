@@ -100,12 +100,12 @@ def value_of(flag: Flag | None, default: object, key: str = "") -> tuple[object,
     flag that was asked for. Rules: spec flags 4.5, ledger FS-132 to FS-138.
     """
     if flag is None:
-        return default, _warning(f"there is no flag `{key}`, so the default is given")
+        return default, _warning(f"there is no flag `{key[:64]}`, so the default is given")
     if flag.value is None:
         return default, None
     if default is not None and _kind(flag.value) is not _kind(default):
         return default, _warning(
-            f"the flag `{flag.key}` has another type than the default, so the default is given"
+            f"the flag `{flag.key[:64]}` has another type than the default, so the default is given"
         )
     return flag.value, None
 

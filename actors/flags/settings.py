@@ -91,7 +91,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="
     upstream_private: bool = False
     """Upstreams and collectors may have addresses that are not public."""
     polling_interval: float = 5.0
-    """Seconds between two polls; 0: only one at the start."""
+    """Seconds between two polls, at least 0.01; 0: only one at the start."""
 
     # --- tracking
 

@@ -27,6 +27,8 @@ from engine.machine import Moment
 ACTIVATIONS = "flags.activations"
 """The sender, and its pool: one for an environment."""
 ACTIVATION_LIST = "flag_activation"
+DEFAULT_BYTES_MAX = 8_192
+"""Of a default value in an exposure's fact."""
 
 
 class PooledActivation(msgspec.Struct, frozen=True):
@@ -108,7 +110,7 @@ def _exposed(
             from_flag={
                 "key": flag.key,
                 "value": flag.value,
-                "defaultValue": default,
+                "defaultValue": _kept(default),
                 "metadata": metadata_of(flag),
             },
             digest=digest if digest in new else "",
@@ -117,18 +119,30 @@ def _exposed(
         )
 
 
+def _kept(default: object) -> object:
+    """The default as the fact keeps it; a big one is the caller's own, and is left out."""
+    size = len(msgspec.json.encode(default))
+    return default if size <= DEFAULT_BYTES_MAX else None
+
+
 def _activation(visitor: Visitor, flag: Flag, settings: Settings, now_ms: int) -> Append | Effect:
-    """Into our own store with the command itself; to a collector, or for `close`, by a pool."""
+    """Into our own store with the command itself; to a collector, or for `close`, by a pool.
+
+    Flags that the caller gave when opening may name anything: before a fetch nothing is kept.
+    """
     person, campaign = visitor.person, flag.campaign
     anonymous = person.anonymous_id
     if settings.activate_url is None and settings.sends_by_itself:
-        carries = visitor.carries and anonymous
-        subjects = (person.visitor_id, anonymous) if carries else (person.visitor_id,)
+        subjects: tuple[str, ...] = ()
+        if visitor.fetched_at_ms:
+            carried = (anonymous,) if visitor.carries and anonymous else ()
+            subjects = (person.visitor_id, *carried)
+        ids = (campaign.campaign_id, campaign.variation_group_id, campaign.variation_id)
         return Append(
             ACTIVATION_LIST,
-            (visitor.env, person.visitor_id, anonymous or "", campaign.campaign_id,
-             campaign.variation_group_id, campaign.variation_id, False, now_ms,
-             reports.day_of(now_ms), subjects),
+            (visitor.env, person.visitor_id, anonymous or "",
+             *(id_[: reports.NAME_CHARACTERS_MAX] for id_ in ids), False, now_ms,
+             reports.day_of(now_ms), subjects, visitor.handle),
         )  # fmt: skip
     body = PooledActivation(
         person.visitor_id,

@@ -82,8 +82,11 @@ def fails(visitor: Visitor, command: EndFetch, moment: Moment) -> bool:
 
 
 def fetched(visitor: Visitor, command: EndFetch, moment: Moment) -> Iterator[Yielded]:
-    """The flags are there; the cache and, where we evaluate, the context's report follow."""
-    person = visitor.person
+    """The flags are there; the cache and, where we evaluate, the context's report follow.
+
+    Flags of a visitor that was another one meanwhile are nobody's to keep: they are not cached.
+    """
+    person, is_late = visitor.person, visitor.status is not Fetch.FETCHING
     campaigns = command.campaigns if command.outcome is Outcome.OK else command.cached
     segments = differing(person.context, command.segments)
     yield Fetched(
@@ -92,13 +95,14 @@ def fetched(visitor: Visitor, command: EndFetch, moment: Moment) -> Iterator[Yie
         campaigns=None if _are_same(campaigns, person.campaigns) else campaigns,
         segments=segments,
         carries=command.carries,
-        late=visitor.status is not Fetch.FETCHING,
+        late=is_late,
     )
     context = {**person.context, **segments}
     if command.outcome is Outcome.OK and visitor.consented:
-        if not settings_of(moment).disable_cache:
+        if not is_late and not settings_of(moment).disable_cache:
             known = Person(person.visitor_id, person.anonymous_id, context, campaigns)
-            yield Append(CACHE_LIST, (visitor.env, person.visitor_id, _cached(known)))
+            row = (visitor.env, person.visitor_id, _cached(known), visitor.handle)
+            yield Append(CACHE_LIST, row)
         if command.is_local:
             yield from tracking.segment_told(visitor, context, moment)
 

@@ -33,6 +33,9 @@ from engine.messages import Event
 
 replace = msgspec.structs.replace
 
+RECENT_MAX = 256
+"""Digests of what was just sent: of somebody who sends more, the oldest count no more."""
+
 
 def evolve(visitor: Visitor, event: Event) -> Visitor:
     """The fold."""
@@ -142,8 +145,9 @@ def _named(person: Person, visitor_id: str, anonymous_id: str | None) -> Person:
 def _remembering(visitor: Visitor, event: Exposed | HitsPooled) -> Visitor:
     """Digests of what was just sent; those that count no more go."""
     digests = event.digests if isinstance(event, HitsPooled) else (event.digest,)
-    young = {digest: at_ms for digest, at_ms in visitor.recent.items() if at_ms > event.since_ms}
-    recent = {**young, **dict.fromkeys(filter(None, digests), event.at_ms)}
+    young = [each for each in visitor.recent.items() if each[1] > event.since_ms]
+    recent = dict(young[-RECENT_MAX:])
+    recent.update(dict.fromkeys(filter(None, digests), event.at_ms))
     segment = (event.segment if isinstance(event, HitsPooled) else "") or visitor.segment
     return replace(visitor, recent=recent, segment=segment)
 

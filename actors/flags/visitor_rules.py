@@ -76,8 +76,8 @@ def opened(visitor: Visitor, command: Open, moment: Moment) -> Iterator[Yielded]
     person = Person(visitor.handle, anonymous, context, campaigns)
     yield Opened(consented=consented, authenticated=command.is_authenticated, person=person)
     if not consented:
-        yield from _flushed(visitor, person)
-    fresh = Visitor(visitor.env, visitor.handle, recent=visitor.recent)
+        yield from _flushed(visitor, person, command)
+    fresh = Visitor(visitor.env, visitor.handle, consented=consented, recent=visitor.recent)
     yield from tracking.consent_told(fresh, person, consented, moment)
     if fetches_now(visitor, command, moment):
         yield from fetch_started(visitor, command, moment)
@@ -92,12 +92,13 @@ def initial_flags(command: Open) -> tuple[CampaignFlags, ...]:
     return ()
 
 
-def _flushed(visitor: Visitor, person: Person) -> Iterator[Yielded]:
+def _flushed(visitor: Visitor, person: Person, command: Open | SetConsent) -> Iterator[Yielded]:
     """`flushVisitor`: all that is kept of one who had consented goes, else just the cache."""
     if visitor.consented:
-        yield Forgotten()
+        yield Forgotten(own_only=command.own_only)
     else:
-        yield Append(FLUSH_LIST, (visitor.env, person.visitor_id))
+        through = visitor.handle if command.own_only else ""
+        yield Append(FLUSH_LIST, (visitor.env, person.visitor_id, through))
 
 
 def gives_consent(_visitor: Visitor, command: Open | SetConsent, _moment: Moment) -> bool:
@@ -116,10 +117,10 @@ def consent_set(visitor: Visitor, command: SetConsent, moment: Moment) -> Iterat
     if given != visitor.consented:
         yield _written_from_now_on(visitor) if given else ConsentSet()
     if not given:
-        yield from _flushed(visitor, person)
-    if given != visitor.consented:
-        visitor = msgspec.structs.replace(visitor, recent={})
-    yield from tracking.consent_told(visitor, person, given, moment)
+        yield from _flushed(visitor, person, command)
+    recent = visitor.recent if given == visitor.consented else {}
+    after = msgspec.structs.replace(visitor, consented=given, recent=recent)
+    yield from tracking.consent_told(after, person, given, moment)
 
 
 def _written_from_now_on(visitor: Visitor) -> ConsentSet:

@@ -8,6 +8,7 @@ Rules: spec flags 1.6, 5, 10.9; FS-050, FS-104 to FS-106, FS-121, FS-122.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 
 import msgspec
 
@@ -53,26 +54,38 @@ class PooledHit(msgspec.Struct, frozen=True, rename="camel"):
 
 def sent(visitor: Visitor, command: SendHit | SendHits, moment: Moment) -> Iterator[Yielded]:
     """Hits go into the pool; of several, those that are wrong are left out (FS-121, FS-122)."""
-    given = (command.hit,) if isinstance(command, SendHit) else command.hits
+    if isinstance(command, SendHit):
+        command = SendHits(hits=(command.hit,))
+    given, times, is_new = command.hits, command.times, command.deduplicated
     if len(given) > HITS_MAX:
         raise Refused(f"at most {HITS_MAX} hits at once")
-    shaped: list[Shaped] = []
-    for each in given:
+    shaped: list[tuple[Shaped, int]] = []
+    for each, made_ms in zip_longest(given, times[: len(given)]):
         try:
-            shaped.append(sdk_hits.shape(each))
+            shaped.append((sdk_hits.shape(each), _made(made_ms, moment.now_ms)))
         except HitInvalid as invalid:
             yield Note(LogLevel.ERROR, Tag.ADD_HIT, str(invalid))
-    for each in shaped:
-        yield from each.notes
-    yield from pooled(visitor, visitor.person, shaped, moment)
+    for hit, _ in shaped:
+        yield from hit.notes
+    yield from pooled(visitor, visitor.person, shaped, moment, is_new=is_new)
+
+
+def _made(time_ms: int | None, now_ms: int) -> int:
+    """When a hit was made: within the last four hours, and not in the future."""
+    return now_ms if time_ms is None else max(now_ms - HIT_AGE_MS_MAX, min(time_ms, now_ms))
 
 
 def consent_told(
     visitor: Visitor, person: Person, consented: bool, moment: Moment
 ) -> Iterator[Yielded]:
-    """The hit that says what was consented to; none before the start or in panic (spec 4.6)."""
+    """The hit that says what was consented to; none before the start or in panic (spec 4.6).
+
+    Withheld, it names the handle and no other id (spec 10.8).
+    """
+    person = person if consented else Person(visitor.handle)
     if is_tracking(visitor, None, moment):
-        yield from pooled(visitor, person, [sdk_hits.consent_hit(consented, CLIENT)], moment)
+        hit = sdk_hits.consent_hit(consented, CLIENT)
+        yield from pooled(visitor, person, [(hit, moment.now_ms)], moment)
 
 
 def segment_told(visitor: Visitor, context: contexts.Context, moment: Moment) -> Iterator[Yielded]:
@@ -80,25 +93,31 @@ def segment_told(visitor: Visitor, context: contexts.Context, moment: Moment) ->
     digest = contexts.digest(context)
     if visitor.consented and digest != visitor.segment and is_tracking(visitor, None, moment):
         hit = sdk_hits.segment_hit(context)
-        yield from pooled(visitor, visitor.person, [hit], moment, segment=digest)
+        hits = [(hit, moment.now_ms)]
+        yield from pooled(visitor, visitor.person, hits, moment, segment=digest)
 
 
 def pooled(
     visitor: Visitor,
     person: Person,
-    hits: Iterable[Shaped],
+    hits: Iterable[tuple[Shaped, int]],
     moment: Moment,
     *,
     segment: str = "",
+    is_new: bool = False,
 ) -> Iterator[Yielded]:
-    """Rows for the environment's pool, and the event that says so; repeated hits are dropped."""
+    """Rows for the environment's pool, and the event that says so.
+
+    `hits` with the time (ms) each was made; repeated ones are dropped, unless `is_new` says that
+    there are none.
+    """
     settings, now_ms = settings_of(moment), moment.now_ms
     since_ms = window(settings, now_ms)
     new: dict[str, None] = {}
     types: list[str] = []
-    for hit in hits:
+    for hit, made_ms in hits:
         digest = sdk_hits.digest(hit.type, hit.fields, person.visitor_id)
-        if digest in new or is_repeated(visitor, digest, since_ms):
+        if not is_new and (digest in new or is_repeated(visitor, digest, since_ms)):
             yield Note(LogLevel.DEBUG, Tag.ADD_HIT, "the same hit was just sent")
             continue
         if settings.hit_deduplication_time > 0:
@@ -110,7 +129,7 @@ def pooled(
             person.anonymous_id,
             hit.type,
             hit.fields,
-            now_ms,
+            made_ms,
         )
         yield effect_of(visitor, HITS, body, due_in_ms(settings))
         if visitor.consented and caches_at_once(settings):
@@ -143,7 +162,8 @@ def caches_at_once(settings: Settings) -> bool:
 def _cached(visitor: Visitor, hit: PooledHit) -> Append:
     """The hit cache's entry: a HitCacheDTO (spec 5)."""
     dto = caches.hit_dto(hit.visitor_id, hit.anonymous_id, hit.type, hit.content, hit.time)
-    return Append(HIT_CACHE_LIST, (visitor.env, hit.key, msgspec.json.encode(dto).decode()))
+    text = msgspec.json.encode(dto).decode()
+    return Append(HIT_CACHE_LIST, (visitor.env, hit.key, text, visitor.handle))
 
 
 def effect_of(visitor: Visitor, name: str, body: msgspec.Struct, due_ms: int) -> Effect:

@@ -109,7 +109,8 @@ class Visitor(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
 class Open(Command, frozen=True):
     """`newVisitor`: create the visitor, or open it again with what is given here.
 
-    `visitorId` is the handle or absent; `initialFlagsData` wins over `initialCampaigns`.
+    `visitorId` is the handle or absent; `initialFlagsData` wins over `initialCampaigns`. `ownOnly`
+    is that of `setConsent`.
     """
 
     public = True
@@ -121,6 +122,7 @@ class Open(Command, frozen=True):
     initial_campaigns: Any = None
     initial_flags_data: Any = None
     fetch_now: bool | None = None
+    own_only: bool = False
 
 
 class UpdateContext(Command, frozen=True):
@@ -150,11 +152,16 @@ class Unauthenticate(Command, frozen=True):
 
 
 class SetConsent(Command, frozen=True):
-    """Give consent, or withdraw it; withdrawing erases what is kept about the person."""
+    """Give consent, or withdraw it; withdrawing erases what is kept about the person.
+
+    With `ownOnly` just what came through this visitor: so it is for whoever has no key of the
+    server side, since anybody may claim an id.
+    """
 
     public = True
     alone = True
     has_consented: bool
+    own_only: bool = False
 
 
 class FetchFlags(Command, frozen=True):
@@ -200,10 +207,16 @@ class SendHit(Command, frozen=True):
 
 
 class SendHits(Command, frozen=True):
-    """Report hits, each as `sendHit` would."""
+    """Report hits, each as `sendHit` would.
+
+    Whoever pooled them says when each was made (`times`, in ms since 1970; absent: now), and that
+    what was repeated is left out already (`deduplicated`).
+    """
 
     public = True
     hits: tuple[Any, ...]
+    times: tuple[int, ...] = ()
+    deduplicated: bool = False
 
 
 # --- commands: the door's own

@@ -42,7 +42,7 @@ class StoredVisitorCache(_Stored):
     async def cache_visitor(self, visitor_id: str, data: VisitorCacheDTO) -> None:
         """Keep this for the visitor, in the place of what was kept (FS-178)."""
         text = msgspec.json.encode(data).decode()
-        await self._append("flag_visitor_cache", [(self._env, visitor_id, text)])
+        await self._append("flag_visitor_cache", [(self._env, visitor_id, text, "")])
 
     async def lookup_visitor(self, visitor_id: str) -> bytes | None:
         """What was kept for the visitor, as JSON; None if nothing was (FS-179)."""
@@ -51,16 +51,26 @@ class StoredVisitorCache(_Stored):
 
     async def flush_visitor(self, visitor_id: str) -> None:
         """Forget the visitor (FS-180)."""
-        await self._append("flag_visitor_flush", [(self._env, visitor_id)])
+        await self._append("flag_visitor_flush", [(self._env, visitor_id, "")])
 
 
 class StoredHitCache(_Stored):
-    """`HitCache` over the list `flag_hit_cache`. Methods may raise an `EngineError`."""
+    """`HitCache` over the list `flag_hit_cache`. Methods may raise an `EngineError`.
+
+    `handles`: the visitors through which hits came, by key, as far as the caller knows them.
+    """
+
+    def __init__(self, shelf: Shelf, live: Live) -> None:
+        super().__init__(shelf, live)
+        self.handles: Mapping[str, str] = {}
 
     async def cache_hit(self, hits: Mapping[str, HitCacheDTO]) -> None:
         """Keep these hits by id; an id that is kept already is replaced (FS-185)."""
-        texts = {key: msgspec.json.encode(hit).decode() for key, hit in hits.items()}
-        await self._append("flag_hit_cache", [(self._env, *item) for item in texts.items()])
+        rows = [
+            (self._env, key, msgspec.json.encode(hit).decode(), self.handles.get(key, ""))
+            for key, hit in hits.items()
+        ]
+        await self._append("flag_hit_cache", rows)
 
     async def lookup_hits(self) -> dict[str, bytes]:
         """All hits by id, as JSON, oldest first (FS-186)."""

@@ -35,12 +35,13 @@ AGAIN_MAX = 3
 
 
 async def decide(
-    shelf: Shelf, live: Live, request: Request, count: Count | None = None
+    shelf: Shelf, live: Live, request: Request, count: Count | None = None, handle: str = ""
 ) -> Decision:
     """The decision, with everything it depends on committed.
 
     `count` is told of new rows before they are written (`entrance.count_rows`: the day's cap of
-    strangers); None: a visitor of ours asks, and they count for nothing.
+    strangers); None: a visitor of ours asks, and they count for nothing. Then `handle` is that
+    visitor's, and what is kept goes when it goes.
     """
     compiled = live.compiled
     matched = matching(compiled, request)
@@ -50,7 +51,7 @@ async def decide(
         if decision.assignments:
             if count is not None:
                 count(len(decision.assignments))
-            decision = await _keep(shelf, live, matched, decision)
+            decision = await _keep(shelf, live, matched, decision, handle)
     else:
         decision = settle(compiled, request, matched, NOTHING_KEPT)
     if request.trigger_hit and decision.choices:
@@ -59,10 +60,13 @@ async def decide(
     return decision
 
 
-async def _keep(shelf: Shelf, live: Live, matched: Matched, decision: Decision) -> Decision:
+async def _keep(
+    shelf: Shelf, live: Live, matched: Matched, decision: Decision, handle: str
+) -> Decision:
     request = decision.request
     for _ in range(AGAIN_MAX):
-        if await shelf.assignments.keep(live.project, _rows(live, decision.assignments)):
+        rows = _rows(live, decision.assignments, handle)
+        if await shelf.assignments.keep(live.project, rows):
             break
         kept = shelf.assignments.of(live, subjects(live.compiled, request))
         decision = settle(live.compiled, request, matched, kept)
@@ -71,14 +75,14 @@ async def _keep(shelf: Shelf, live: Live, matched: Matched, decision: Decision) 
     return decision
 
 
-def _rows(live: Live, assignments: tuple[Assignment, ...]) -> list[AssignmentRow]:
-    return [AssignmentRow(live.env, *each) for each in assignments]
+def _rows(live: Live, assignments: tuple[Assignment, ...], handle: str) -> list[AssignmentRow]:
+    return [AssignmentRow(live.env, *each, handle) for each in assignments]
 
 
 # --- by the SDK's rules
 
 
-async def decide_locally(shelf: Shelf, live: Live, request: Request) -> Decision:
+async def decide_locally(shelf: Shelf, live: Live, request: Request, handle: str = "") -> Decision:
     """As the SDK decides from the environment's own file, with what it keeps committed.
 
     What a visitor keeps is looked up by visitor id, else by anonymous id. New assignments are kept
@@ -91,7 +95,7 @@ async def decide_locally(shelf: Shelf, live: Live, request: Request) -> Decision
         return settle(compiled, request, matched, NOTHING_KEPT)
     decision, new = _local(shelf, live, compiled, matched, request)
     for _ in range(AGAIN_MAX):
-        if not new or await shelf.assignments.keep(live.project, _rows(live, new)):
+        if not new or await shelf.assignments.keep(live.project, _rows(live, new, handle)):
             break
         decision, new = _local(shelf, live, compiled, matched, request)
     return decision

@@ -23,7 +23,8 @@ from api.seals import SECRET_BYTES_MAX
 
 SETTINGS = {field.name: field.type for field in msgspec.structs.fields(Settings)}
 SECRET = "upstream_key"
-ABOVE_ZERO = ("assignment_days", "hit_days", "report_days", "daily_rows_max", "token_days")
+DAYS = ("assignment_days", "hit_days", "report_days", "token_days")
+ABOVE_ZERO = (*DAYS, "daily_rows_max")
 NOT_NEGATIVE = (
     "timeout",
     "fetch_flags_buffering_time",
@@ -34,6 +35,18 @@ BASES = ("decision_api_url", "third_party_url")
 URLS = (*BASES, "bucketing_url", "hits_url", "activate_url")
 TIMEOUT_SECONDS_MAX = 600.0
 """Somebody waits for the answer of an upstream; nobody waits longer."""
+DAYS_MAX = 36_500.0
+"""A century: more than that is for ever, and no clock counts it."""
+MAXIMA = {
+    "timeout": (TIMEOUT_SECONDS_MAX, "seconds"),
+    "fetch_flags_buffering_time": (86_400.0, "seconds"),
+    "polling_interval": (86_400.0, "seconds"),
+    "hit_deduplication_time": (3_600.0, "seconds"),  # a visitor remembers what it sent as long
+    **dict.fromkeys(DAYS, (DAYS_MAX, "days")),
+}
+"""The highest value of a setting, and its unit."""
+MINIMA = {"polling_interval": (0.01, "seconds")}
+"""The lowest value above 0, and its unit: polls without a pause would leave nobody else a turn."""
 URL_CHARACTERS_MAX = 2_048
 """What servers and proxies let through."""
 
@@ -98,8 +111,12 @@ def _check_range(place: str, key: str, value: object) -> None:
         raise ValueError(f"{place} is above 0")
     if key in NOT_NEGATIVE and value < 0:
         raise ValueError(f"{place} is 0 or above")
-    if key == "timeout" and value > TIMEOUT_SECONDS_MAX:
-        raise ValueError(f"{place} is at most {TIMEOUT_SECONDS_MAX:g} seconds")
+    least, unit = MINIMA.get(key, (0.0, ""))
+    if 0 < value < least:
+        raise ValueError(f"{place} is 0 or at least {least:g} {unit}")
+    most, unit = MAXIMA.get(key, (math.inf, ""))
+    if value > most:
+        raise ValueError(f"{place} is at most {most:g} {unit}")
 
 
 def _url(place: str, key: str, url: str) -> str:

@@ -28,7 +28,7 @@ from api.flags.entrance import API_KEY
 from api.flags.items import items
 from api.flags.shelf import NAME
 from api.flags.wire import only_post, preflights, present
-from api.flags.works import furnish, work
+from api.flags.works import furnish, leave, work
 from api.http import Answer, Call, Handler, Route
 from storage.flags import FlagLists
 
@@ -221,6 +221,8 @@ DOMAIN = Domain(
     files=("bucketing",),
     present=present,
     carry_out={VISITOR.name: visiting.carry_out},
+    private=frozenset((VISITOR.name,)),
     furnish=furnish,
     work=work,
+    leave=leave,
 )

@@ -138,13 +138,14 @@ class Fetches:
             self._under_way.discard(job)
 
     async def _forget_late(self, live: Live, address: Address, visitor: Visitor) -> None:
-        """Who withdrew consent meanwhile: what the decision kept after that goes as well."""
+        """Who withdrew consent meanwhile: what this fetch kept after that goes as well."""
         now = await self._directory.peek(address)
         if not visitor.consented or (now.exists and now.state.consented):
             return
         person = visitor.person
         whose = [(live.env, id_) for id_ in (person.visitor_id, person.anonymous_id) if id_]
-        await self._directory.append(live.project, [Append("flag_forget", row) for row in whose])
+        row = (live.env, visitor.handle)
+        await self._directory.append(live.project, [Append("flag_forget_own", row)])
         self._shelf.assignments.forget(whose)
 
     # --- its end

@@ -7,7 +7,9 @@ nothing is raised. Rules: spec flags 1.8, 3.2, 4.2, 4.6, 10.4; FS-062, FS-174, F
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from actors.flags import caches
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
     from api.flags.shelf import Shelf
 
 UPSTREAM_MAX = 500
-"""Fetches at upstreams at once, some of which wait for a connection; more of them fail at once."""
+"""Calls of fetches at once, some of which wait for a connection; more of them fail at once."""
+ENVIRONMENT_CALLS_MAX = 50
+"""Of one environment: ten whose upstreams hang fill the house, one leaves nine tenths to others."""
 
 
 class Finder:
@@ -37,7 +41,7 @@ class Finder:
     def __init__(self, shelf: Shelf, cache_of: Callable[[Shelf, Live], VisitorCache]) -> None:
         self._shelf = shelf
         self._cache_of = cache_of
-        self._calls = 0
+        self._calls: Counter[tuple[str, str]] = Counter()
         self._refused = 0
 
     async def find(self, live: Live, address: Address, visitor: Visitor, fetch_id: str) -> EndFetch:
@@ -65,36 +69,38 @@ class Finder:
     ) -> Decided:
         try:
             if _asks_upstream(live):
-                return await self._upstream(live, visitor)
+                with self._calling(live):
+                    return await upstream.ask(self._shelf.house, live, visitor)
             return await _decide_here(self._shelf, live, visitor, segments)
-        except EngineError as error:
+        except (EngineError, upstream.Failed) as error:
             return Decided(Outcome.ERROR, error=str(error))
         except Exception as error:
             self._shelf.house.log.failed(address, "fetch", error)
             return Decided(Outcome.ERROR, error="the decision broke")
 
-    async def _upstream(self, live: Live, visitor: Visitor) -> Decided:
-        if self._calls >= UPSTREAM_MAX:
+    @contextmanager
+    def _calling(self, live: Live) -> Iterator[None]:
+        """One call of an environment. Raises `upstream.Failed` if there are too many already."""
+        whose = (live.project, live.env)
+        if self._calls[whose] >= ENVIRONMENT_CALLS_MAX or self._calls.total() >= UPSTREAM_MAX:
             self._refused += 1
-            return Decided(Outcome.ERROR, error="too many fetches are under way")
-        self._calls += 1
+            raise upstream.Failed("too many fetches are under way")
+        self._calls[whose] += 1
         try:
-            return await upstream.ask(self._shelf.house, live, visitor)
+            yield
         finally:
-            self._calls -= 1
+            self._calls[whose] -= 1
+            if not self._calls[whose]:
+                del self._calls[whose]
 
     async def _segments(self, live: Live, address: Address, visitor: Visitor) -> Context:
         """Third-party segments; none where they cannot be had, which is said and is no error."""
-        if self._calls >= UPSTREAM_MAX:
-            return {}
-        self._calls += 1
         try:
-            segments, notes = await upstream.third_party(self._shelf.house, live, visitor)
+            with self._calling(live):
+                segments, notes = await upstream.third_party(self._shelf.house, live, visitor)
         except upstream.Failed as failed:
             segments, text = {}, f"third-party segments are missing: {failed}"
             notes = (Note(LogLevel.ERROR, Tag.FETCH_FLAGS, text),)
-        finally:
-            self._calls -= 1
         self._remark(live, address, notes)
         return segments
 
@@ -120,8 +126,8 @@ class Finder:
         remarks.tell(self._shelf.house, address, notes, live.settings.log_level)
 
     def statistics(self) -> dict[str, float]:
-        """Calls to upstreams and data connectors now, and fetches refused as too many so far."""
-        return {"upstream": self._calls, "refused": self._refused}
+        """Calls to upstreams and data connectors now, and those refused as too many so far."""
+        return {"upstream": self._calls.total(), "refused": self._refused}
 
 
 async def _decide_here(shelf: Shelf, live: Live, visitor: Visitor, segments: Context) -> Decided:
@@ -138,8 +144,10 @@ async def _decide_here(shelf: Shelf, live: Live, visitor: Visitor, segments: Con
         person.anonymous_id or "",
         consent=keeps,
     )
-    decide_by = decide_locally if settings.is_local else decide
-    decision = await decide_by(shelf, live, request)
+    if settings.is_local:
+        decision = await decide_locally(shelf, live, request, visitor.handle)
+    else:
+        decision = await decide(shelf, live, request, handle=visitor.handle)
     if decision.failed:
         return Decided(Outcome.ERROR, error="the targeting of the file cannot be evaluated")
     campaigns = tuple(from_choice(choice) for choice in decision.choices)

@@ -11,6 +11,7 @@ from actors.flags import contexts, sdk_hits
 from actors.flags.names import LogLevel, Tag
 from actors.flags.requests import VISITOR_CHARACTERS_MAX
 from actors.flags.sdk_hits import HitInvalid
+from actors.flags.visitor_tracking import HITS_MAX
 from actors.flags.visitor_words import (
     Authenticate,
     ExposeAll,
@@ -20,10 +21,12 @@ from actors.flags.visitor_words import (
     UpdateContext,
 )
 from api.flags.showing import lines_of
-from api.http import Problem
+from api.http import Problem, encode
 from engine.effects import Note
 from engine.messages import Command
 
+FLAGS_BYTES_MAX = 100_000
+"""Of initial flags: with a context, still less than an answer may show."""
 EMPTY_ID = "a visitor id is a text that is not empty"
 
 
@@ -39,8 +42,10 @@ class Unusable(Problem):
 def check(command: Command) -> None:
     """Raise `Unusable` where nothing can be used; 400 for an id that is no text of its length."""
     match command:
-        case Open(visitor_id=str() as visitor_id):
-            check_id(visitor_id, Tag.VISITOR_ID)
+        case Open():
+            if command.visitor_id is not None:
+                check_id(command.visitor_id, Tag.VISITOR_ID)
+            _check_flags(command)
         case Authenticate(visitor_id=visitor_id):
             check_id(visitor_id, Tag.AUTHENTICATE)
         case UpdateContext(context=context):
@@ -51,6 +56,14 @@ def check(command: Command) -> None:
             _check_hits((hit,))
         case SendHits(hits=hits):
             _check_hits(hits)
+
+
+def _check_flags(command: Open) -> None:
+    """Initial flags are small enough to stay in memory with their visitor."""
+    for flags in (command.initial_flags_data, command.initial_campaigns):
+        if flags is not None and len(encode(flags)) > FLAGS_BYTES_MAX:
+            detail = f"initial flags have at most {FLAGS_BYTES_MAX} bytes"
+            raise Unusable((Note(LogLevel.ERROR, Tag.NEW_VISITOR, detail),))
 
 
 def check_id(text: str, tag: Tag) -> None:
@@ -64,7 +77,7 @@ def check_id(text: str, tag: Tag) -> None:
 
 def _check_hits(hits: tuple[object, ...]) -> None:
     reasons = []
-    for hit in hits:
+    for hit in hits[:HITS_MAX]:  # with more, none is taken
         try:
             sdk_hits.shape(hit)
         except HitInvalid as invalid:

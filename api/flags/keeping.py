@@ -22,6 +22,7 @@ from actors.flags.names import CacheStrategy
 from actors.flags.sdk_hits import CONSENT_ACTION
 from actors.flags.visitor_exposures import ACTIVATIONS
 from actors.flags.visitor_tracking import HITS
+from api.flags.caching import StoredHitCache
 from api.flags.environments import Live
 from api.flags.pooled import Pooled, read_pooled
 from engine.messages import Address
@@ -82,6 +83,8 @@ class Keeping:
         hits = {each.key: _dto(each) for each in batch if not _is_withdrawal(each)}
         if not hits:
             return
+        if isinstance(cache, StoredHitCache):
+            cache.handles = {each.key: each.handle for each in batch}
         await cache.cache_hit(hits)
         waiting = {each.key for each in await self._pools(live)}
         if gone := [key for key in hits if key not in waiting]:

@@ -16,6 +16,7 @@ import msgspec
 from actors.flags import reports
 from actors.flags.environment import ENVIRONMENT, KIND
 from actors.flags.environment_words import BucketingChanged, PanicSet
+from actors.flags.names import HitType
 from api.flags import changes, entrance
 from api.flags.bucketing import is_unchanged
 from api.flags.shelf import Shelf, shelf_of
@@ -29,6 +30,9 @@ from storage.flags.queries import Counted
 HISTORY_MAX = 100
 REPORT_ROWS_MAX = 50_000
 REPORT_DAYS = 30
+NOT_HITS = frozenset((reports.EXPOSURE, HitType.ITEM))
+"""What no report lists among hits: exposures have their own list; items are kept, not reported
+(FS-169)."""
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -111,7 +115,7 @@ def _changes(stored: Iterable[Stored]) -> list[dict[str, Any]]:
 
 
 async def report(call: Call) -> Answer:
-    """Exposures and hits by campaign, variation and day; `from` and `to` are UTC days."""
+    """Exposures and hits by campaign, variation and day, without items; `from`, `to`: UTC days."""
     shelf = shelf_of(call.house)
     live = await entrance.for_admin(call, shelf, call.parts["env"])
     now_ms = shelf.clock.now_ms()
@@ -125,7 +129,7 @@ async def report(call: Call) -> Answer:
             first,
             last,
             [Exposure(each.day, *each[2:5], each.number) for each in exposures],
-            [_hits(each) for each in rows if each.metric != reports.EXPOSURE],
+            [_hits(each) for each in rows if each.metric not in NOT_HITS],
             len(rows) >= REPORT_ROWS_MAX,
         )
     )

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from api.house import House
 
 POLLS_AT_ONCE_MAX = 8
-"""Of all environments; each may hold a whole file. The others wait for their turn."""
+"""Of all environments; each may hold a whole file. The others wait for their turn, which comes in
+the order in which they asked: hanging upstreams hold a place for `POLL_SECONDS_MAX` each time."""
 FIND_AGAIN_SECONDS = 5.0
 """Until an environment that could not be read is read again."""
 NAME = "polled"

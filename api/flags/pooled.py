@@ -37,6 +37,11 @@ class Pooled(NamedTuple):
     content: dict[str, object]
     time_ms: int
 
+    @property
+    def handle(self) -> str:
+        """The visitor through which it came: its row is about `ENV:HANDLE`."""
+        return self.delivery.effect.about.partition(":")[2]
+
     def age_ms(self, now_ms: int) -> int:
         """How long ago it was created."""
         return max(0, now_ms - self.time_ms)

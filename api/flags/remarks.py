@@ -85,7 +85,7 @@ def tell(
     for line in lines:
         house.log.say(
             "visitor",
-            address=str(address),
+            address=house.log.shown(address),
             sdk_level=LogLevel(line.level).name,
             tag=line.tag,
             message=line.message,

@@ -17,8 +17,8 @@ from api.flags.environments import Live
 from storage.flags.writes import ActivationRow, CountRow, HitRow
 
 
-def activation_row(live: Live, item: Activation, now_ms: int) -> ActivationRow:
-    """The row of an activation that arrived at `now_ms`."""
+def activation_row(live: Live, item: Activation, now_ms: int, handle: str = "") -> ActivationRow:
+    """The row of an activation that arrived at `now_ms`, through a visitor if there is a handle."""
     prepared = live.prepared
     subjects: tuple[str, ...] = ()
     if item.variation_id in prepared.variations.get(item.group_id, ()):
@@ -35,11 +35,17 @@ def activation_row(live: Live, item: Activation, now_ms: int) -> ActivationRow:
         now_ms - min(item.queued_ms, QUEUE_MS_MAX),
         reports.day_of(now_ms, item.queued_ms),
         subjects,
+        handle,
     )
 
 
-def hit_row(assignments: Assignments, live: Live, hit: Hit, now_ms: int) -> HitRow:
-    """The row of a hit that arrived at `now_ms`; reads what its visitor keeps."""
+def hit_row(
+    assignments: Assignments, live: Live, hit: Hit, now_ms: int, handle: str = ""
+) -> HitRow:
+    """The row of a hit that arrived at `now_ms`; reads what its visitor keeps.
+
+    `handle`: the visitor through which it came, if it did.
+    """
     day = reports.day_of(now_ms, hit.queued_ms)
     key, value = reports.hit(hit, day, live.prepared.campaigns)
     total = CountRow(live.env, *key, 1, value)
@@ -54,6 +60,7 @@ def hit_row(assignments: Assignments, live: Live, hit: Hit, now_ms: int) -> HitR
         msgspec.json.encode(hit.fields).decode(),
         now_ms - hit.queued_ms,
         counted,
+        handle,
     )
 
 

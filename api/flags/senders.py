@@ -212,7 +212,7 @@ class HitPool(PoolOf):
     def own_row(self, live: Live, item: Pooled, now_ms: int) -> Append:
         """As if it had come in by the door."""
         hit = pooled.hit_of(item, now_ms)
-        return Append("flag_hit", hit_row(self._shelf.assignments, live, hit, now_ms))
+        return Append("flag_hit", hit_row(self._shelf.assignments, live, hit, now_ms, item.handle))
 
 
 class ActivationPool(PoolOf):
@@ -249,6 +249,6 @@ class ActivationPool(PoolOf):
 
     def own_row(self, live: Live, item: Pooled, now_ms: int) -> Append:
         """As if it had come in by the door."""
-        row = activation_row(live, pooled.activation_of(item, now_ms), now_ms)
+        row = activation_row(live, pooled.activation_of(item, now_ms), now_ms, item.handle)
         self._written.update((live.env, subject) for subject in row.subjects)
         return Append("flag_activation", row)

@@ -19,6 +19,9 @@ from actors.flags.visitor import VISITOR
 from actors.flags.visitor_words import Fetch, Value, Visitor
 from engine.effects import Note
 
+LINES_MAX = 50
+"""Remarks of one command that are shown: enough to mend it; noise must not fill a log."""
+
 
 class FlagsStatus(msgspec.Struct, frozen=True):
     """Where a visitor's flags are, and why (FS-026)."""
@@ -126,12 +129,20 @@ def _permitted(status: Fetch, consented: bool, authenticated: bool) -> tuple[str
 
 
 def lines_of(notes: Iterable[Note], level_max: int) -> tuple[LogLine, ...]:
-    """The remarks that pass the environment's log level (FS-077)."""
-    return tuple(
+    """The remarks that pass the environment's log level (FS-077).
+
+    More than `LINES_MAX` become one that counts the rest, under the first of their tags.
+    """
+    lines = [
         LogLine(int(note.level), str(note.tag), note.text)
         for note in notes
         if note.level <= level_max
-    )
+    ]
+    shown, rest = lines[:LINES_MAX], lines[LINES_MAX:]
+    if rest:
+        level = min(line.level for line in rest)
+        shown.append(LogLine(level, rest[0].tag, f"{len(rest)} more remarks are left out"))
+    return tuple(shown)
 
 
 # --- flags

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 FILE_BYTES_MAX = 10_000_000
 """As much as an operator may put."""
+POLL_SECONDS_MAX = 10.0
+"""Of a poll, its body included, whatever the timeout: others wait for its place."""
 DATE_CHARACTERS_MAX = 64
 """An HTTP date has 29; what is longer is none, and is not sent back."""
 ERROR_CHARACTERS_MAX = 500
@@ -72,13 +74,16 @@ def source_of(state: Environment | None) -> Source | None:
 
 
 async def poll(house: House, state: Environment, source: Source) -> Found:
-    """Ask once, and judge the answer. Every trouble that an upstream can make is a `PollFailed`."""
+    """Ask once, and judge the answer. Every trouble that an upstream can make is a `PollFailed`.
+
+    The whole answer comes within the timeout, and within `POLL_SECONDS_MAX` where that is longer.
+    """
     try:
         got = await house.outgoing.request(
             "GET",
             source.url,
             headers=_headers(house, state, source),
-            seconds=source.timeout,
+            seconds=min(source.timeout, POLL_SECONDS_MAX),
             private=source.is_private,
             body_bytes_max=FILE_BYTES_MAX,
         )

@@ -3,17 +3,28 @@
 Who asks is judged first, then what was given: where nothing of it can be used, nothing is asked.
 The actor decides; a fetch that it started is carried to its end before the answer, and whoever asks
 for flags while they are fetched waits for the same fetch. What the SDK would log is said on the
-way, also about refusals. Rules: spec flags 4.3, 4.6, 10.4, 10.5, 10.8; engine spec 5.
+way, also about refusals. Whoever has no key of the server side may speak for the visitor only, not
+for everybody with its id: what an erasure of theirs takes along came through that visitor.
+Rules: spec flags 4.3, 4.6, 10.4, 10.5, 10.8; engine spec 5.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from actors.flags.flag_values import serialized
 from actors.flags.names import LogLevel, Tag
 from actors.flags.visitor_exposures import value_for
-from actors.flags.visitor_words import FetchFlags, GetFlags, GetValue, Open, Visitor
+from actors.flags.visitor_words import (
+    FetchFlags,
+    GetFlags,
+    GetValue,
+    Open,
+    SetConsent,
+    Visitor,
+)
 from api.auth import Principal
 from api.carrying import Done
 from api.flags import entrance, given, remarks, tokens
@@ -69,6 +80,8 @@ async def do(
     """Have one command carried out. Without `wait` a fetch that it starts goes on behind it."""
     try:
         judge(visit, command)
+        if isinstance(command, Open | SetConsent) and not _is_trusted(visit):
+            command = msgspec.structs.replace(command, own_only=True)
         if isinstance(command, Open):
             return await _open(visit, command, key, wait)
         await existing(visit)
@@ -83,9 +96,13 @@ def judge(visit: Visit, command: Command) -> None:
     """Rights, then what was given, then what a stranger may still write today. Plain."""
     may(visit, command)
     given.check(command)
-    if visit.principal.kind not in entrance.SERVER_SIDE:
+    if not _is_trusted(visit):
         rows = given.rows_of(command)
         visit.shelf.limits.count_rows(visit.live.env, rows, visit.live.settings.daily_rows_max)
+
+
+def _is_trusted(visit: Visit) -> bool:
+    return visit.principal.kind in entrance.SERVER_SIDE
 
 
 async def _ask(visit: Visit, command: Command, key: str | None) -> Reply:
@@ -96,11 +113,15 @@ async def _ask(visit: Visit, command: Command, key: str | None) -> Reply:
 
 
 async def erase(visit: Visit) -> None:
-    """Erase the person: facts, lists, caches, pending hits and tokens go with one fact (10.5)."""
+    """Erase the person: facts, lists, caches, pending hits and tokens go with one fact (10.5).
+
+    A browser takes only what came through this visitor.
+    """
     may(visit, None)
     await existing(visit)
     who = visit.principal.who
-    await visit.shelf.directory.ask(visit.address, Erase(privacy=True), by=who)
+    order = Erase(privacy=True, own_only=not _is_trusted(visit))
+    await visit.shelf.directory.ask(visit.address, order, by=who)
 
 
 # --- opening
@@ -116,10 +137,10 @@ async def _open(visit: Visit, command: Open, key: str | None, wait: bool) -> Car
         is_known = before.exists and visit.principal.kind == entrance.CLIENT_KEY
         if is_known and not await _is_repeat(visit, key):
             raise Problem(403, "not_yours", "this visitor exists: its token must come too")
+        token = None
+        if visit.minter is not None:  # before the visitor is there: its erasure takes it along
+            token = await tokens.mint(visit.shelf, visit.live, visit.address, visit.minter)
         reply = await _ask(visit, command, key)
-    token = None
-    if visit.minter is not None:
-        token = await tokens.mint(visit.shelf, visit.live, visit.address, visit.minter)
     is_new = reply.version == 1 if reply.repeated else not before.exists
     carried = await finish(visit, command, reply, wait=wait, token=token)
     return carried._replace(is_new=is_new)
@@ -161,8 +182,9 @@ async def finish(
     if lines:
         more["logs"] = lines
     body = visitor_shown(state, version, **more)
-    if len(encode(body)) > visit.shelf.house.settings.limits.presented_bytes_max:
-        raise Problem(413, "too_big_to_show", "this visitor is too big to be shown in an answer")
+    most = visit.shelf.house.settings.limits.presented_bytes_max
+    if isinstance(command, GetFlags) and len(encode(body)) > most:  # all else is small by its rules
+        raise Problem(413, "too_big_to_show", "these flags are too big to be shown in an answer")
     is_under_way = isinstance(command, FetchFlags) and state.fetch is not None
     return Carried(version, body, is_under_way=is_under_way)
 

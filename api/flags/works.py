@@ -31,6 +31,14 @@ def furnish(house: House) -> None:
     house.hub.follow(VISITOR, hear)
 
 
+async def leave(house: House) -> None:
+    """Send what waits in the pools, as the SDK's `close` does; what is left goes later (FS-008)."""
+    shelf = shelf_of(house)
+    async with trio.open_nursery() as nursery:
+        for live in tuple(shelf.environments.live.values()):
+            nursery.start_soon(shelf.tracking.flush, live)
+
+
 async def work(house: House) -> None:
     """Poll upstream files, and hold the nursery in which fetches at upstreams run."""
     shelf = shelf_of(house)

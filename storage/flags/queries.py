@@ -26,7 +26,9 @@ _HANDLE = """
     SELECT handle FROM flag_alias WHERE env = ? AND visitor = ? AND is_current = 1
     ORDER BY seq DESC LIMIT 1"""
 _IDS = "SELECT visitor FROM flag_alias WHERE env = ? AND handle = ? ORDER BY seq, visitor"
-_CACHED = "SELECT CAST(body AS BLOB) FROM flag_visitor_cache WHERE env = ? AND visitor = ?"
+_CACHED = """
+    SELECT CAST(body AS BLOB) FROM flag_visitor_cache WHERE rowid = (
+        SELECT max(rowid) FROM flag_visitor_cache WHERE env = ? AND visitor = ?)"""
 _CACHED_HITS = "SELECT key, CAST(body AS BLOB) FROM flag_hit_cache WHERE env = ? ORDER BY at, rowid"
 _DECODE = msgspec.json.Decoder(list[tuple[str, str, int]]).decode
 
@@ -92,12 +94,15 @@ def handle_of(connection: sqlite3.Connection, env: str, visitor: str) -> str | N
 
 
 def ids_of(connection: sqlite3.Connection, env: str, handle: str) -> list[str]:
-    """Every visitor id that a handle has had while it consented, the newest last."""
+    """The visitor ids that a handle has had while it consented, the newest last."""
     return [id_ for (id_,) in connection.execute(_IDS, (env, handle))]
 
 
 def cached(connection: sqlite3.Connection, env: str, visitor: str) -> bytes | None:
-    """What the visitor cache keeps of a visitor id: JSON of a `VisitorCacheDTO` (FS-179)."""
+    """What the visitor cache keeps of a visitor id: JSON of a `VisitorCacheDTO` (FS-179).
+
+    Several visitors may have had the id: the one that was cached last counts.
+    """
     row = connection.execute(_CACHED, (env, visitor)).fetchone()
     return None if row is None else bytes(row[0])
 

@@ -2,7 +2,8 @@
 
 An environment id belongs to one project only, so the environment leads every key; the project
 stands beside it. Counters have one row per day and thing counted, and are added to in the commit
-of what they count. Rules: spec flags 10.2, 10.6, 10.10.
+of what they count. `handle` is the visitor actor through which a row came, "" for any other way.
+Rules: spec flags 10.2, 10.6, 10.8, 10.10.
 """
 
 from __future__ import annotations
@@ -45,6 +46,14 @@ _FLAGS = (
         count INTEGER NOT NULL, value REAL NOT NULL,
         PRIMARY KEY (env, day, metric, campaign, grp, variation, name)) STRICT, WITHOUT ROWID""",
 )
+BY_HANDLE = (
+    "flag_assignment",
+    "flag_activation",
+    "flag_hit",
+    "flag_visitor_cache",
+    "flag_hit_cache",
+)
+"""Lists whose rows say through which visitor they came."""
 _VISITORS = (
     # Ids that a visitor has had; `is_current`: the one it has now; `seq`: the fact that said so.
     """CREATE TABLE flag_alias (
@@ -53,20 +62,29 @@ _VISITORS = (
         PRIMARY KEY (env, visitor, handle)) STRICT, WITHOUT ROWID""",
     "CREATE INDEX flag_alias_handle ON flag_alias (env, handle, seq)",
     "CREATE INDEX flag_alias_current ON flag_alias (env, visitor, seq) WHERE is_current = 1",
-    # The visitor cache: `body` is a VisitorCacheDTO.
+    # The visitor cache: `body` is a VisitorCacheDTO. The row of an id that was written last counts.
     """CREATE TABLE flag_visitor_cache (
-        project TEXT NOT NULL, env TEXT NOT NULL, visitor TEXT NOT NULL,
-        body TEXT NOT NULL, at INTEGER NOT NULL, UNIQUE (env, visitor)) STRICT""",
+        project TEXT NOT NULL, env TEXT NOT NULL, visitor TEXT NOT NULL, body TEXT NOT NULL,
+        at INTEGER NOT NULL, handle TEXT NOT NULL DEFAULT '',
+        UNIQUE (env, visitor, handle)) STRICT""",
     # The hit cache: `body` is a HitCacheDTO, with its ids beside it.
     """CREATE TABLE flag_hit_cache (
         project TEXT NOT NULL, env TEXT NOT NULL, key TEXT NOT NULL,
-        visitor TEXT NOT NULL, anonymous TEXT NOT NULL,
-        body TEXT NOT NULL, at INTEGER NOT NULL, UNIQUE (env, key)) STRICT""",
+        visitor TEXT NOT NULL, anonymous TEXT NOT NULL, body TEXT NOT NULL, at INTEGER NOT NULL,
+        handle TEXT NOT NULL DEFAULT '', UNIQUE (env, key)) STRICT""",
     "CREATE INDEX flag_visitor_cache_at ON flag_visitor_cache (env, at)",
     "CREATE INDEX flag_hit_cache_at ON flag_hit_cache (env, at)",
     "CREATE INDEX flag_hit_cache_visitor ON flag_hit_cache (env, visitor)",
     """CREATE INDEX flag_hit_cache_anonymous ON flag_hit_cache (env, anonymous)
         WHERE anonymous <> ''""",
+    *(
+        f"ALTER TABLE {table} ADD COLUMN handle TEXT NOT NULL DEFAULT ''"
+        for table in ("flag_assignment", "flag_activation", "flag_hit")
+    ),
+    *(
+        f"CREATE INDEX {table}_handle ON {table} (env, handle) WHERE handle <> ''"
+        for table in BY_HANDLE
+    ),
 )
 SCHEMAS = (_FLAGS, _VISITORS)
 """The statements of each version; a new one goes to the end."""
@@ -83,13 +101,16 @@ TABLES = (
 EXPORTS = {
     "flag_environment": Export("project, env, assignment_days, hit_days, report_days", ("env",)),
     "flag_assignment": Export(
-        "project, env, subject, grp, variation, activated, seen_at", ("env", "subject", "grp")
+        "project, env, subject, grp, variation, activated, seen_at, handle",
+        ("env", "subject", "grp"),
     ),
     "flag_activation": Export(
-        "id, project, env, visitor, anonymous, campaign, grp, variation, qa, done_at, at", ("id",)
+        "id, project, env, visitor, anonymous, campaign, grp, variation, qa, done_at, at, handle",
+        ("id",),
     ),
     "flag_hit": Export(
-        "id, project, env, visitor, anonymous, type, CAST(fields AS BLOB) AS fields, done_at, at",
+        "id, project, env, visitor, anonymous, type, CAST(fields AS BLOB) AS fields, done_at, at,"
+        " handle",
         ("id",),
     ),
     "flag_count": Export(
@@ -100,31 +121,32 @@ EXPORTS = {
         "project, env, visitor, handle, is_current, seq", ("env", "visitor", "handle")
     ),
     "flag_visitor_cache": Export(
-        "project, env, visitor, CAST(body AS BLOB) AS body, at", ("env", "visitor")
+        "project, env, visitor, CAST(body AS BLOB) AS body, at, handle",
+        ("env", "visitor", "handle"),
     ),
     "flag_hit_cache": Export(
-        "project, env, key, visitor, anonymous, CAST(body AS BLOB) AS body, at", ("env", "key")
+        "project, env, key, visitor, anonymous, CAST(body AS BLOB) AS body, at, handle",
+        ("env", "key"),
     ),
 }
 """What an export shows of each; a hit's fields and what is cached are JSON, and stand as such."""
 
-_ASSIGNMENT = (
-    "INSERT INTO flag_assignment (project, env, subject, grp, variation, activated, seen_at)"
-)
+_ASSIGNMENT = """INSERT INTO flag_assignment
+    (project, env, subject, grp, variation, activated, seen_at, handle)"""
 KEEP_FIRST = Bulk(
     _ASSIGNMENT,
-    7,
+    8,
     """ON CONFLICT (env, subject, grp) DO UPDATE SET
        activated = max(activated, excluded.activated)""",
 )
 """The first writer wins; later ones may only mark the assignment as activated."""
 KEEP_LAST = Bulk(
     _ASSIGNMENT,
-    7,
+    8,
     """ON CONFLICT (env, subject, grp) DO UPDATE SET variation = excluded.variation,
        activated = 1, seen_at = excluded.seen_at""",
 )
-"""An activation: this is what the visitor saw."""
+"""An activation: this is what the visitor saw. The row stays whose it was."""
 WINNERS = Bulk(
     "SELECT json_group_array(json_array(column1, column2, column3, variation, activated)) FROM (",
     3,
@@ -132,10 +154,14 @@ WINNERS = Bulk(
 )
 ACTIVATIONS = Bulk(
     """INSERT INTO flag_activation
-       (project, env, visitor, anonymous, campaign, grp, variation, qa, done_at, at)""",
-    10,
+       (project, env, visitor, anonymous, campaign, grp, variation, qa, done_at, at, handle)""",
+    11,
 )
-HITS = Bulk("INSERT INTO flag_hit (project, env, visitor, anonymous, type, fields, done_at, at)", 8)
+HITS = Bulk(
+    """INSERT INTO flag_hit
+       (project, env, visitor, anonymous, type, fields, done_at, at, handle)""",
+    9,
+)
 COUNTS = Bulk(
     """INSERT INTO flag_count
        (project, env, day, metric, campaign, grp, variation, name, count, value)""",
@@ -144,13 +170,13 @@ COUNTS = Bulk(
        count = count + excluded.count, value = value + excluded.value""",
 )
 CACHE_VISITORS = Bulk(
-    "INSERT INTO flag_visitor_cache (project, env, visitor, body, at)",
-    5,
-    "ON CONFLICT (env, visitor) DO UPDATE SET body = excluded.body, at = excluded.at",
+    "INSERT OR REPLACE INTO flag_visitor_cache (project, env, visitor, body, handle, at)", 6
 )
+"""A row that replaces another is the newest: `rowid` is the order of writing."""
 CACHE_HITS = Bulk(
-    "INSERT INTO flag_hit_cache (project, env, key, visitor, anonymous, body, at)",
-    7,
+    "INSERT INTO flag_hit_cache (project, env, key, visitor, anonymous, body, handle, at)",
+    8,
     """ON CONFLICT (env, key) DO UPDATE SET visitor = excluded.visitor,
-       anonymous = excluded.anonymous, body = excluded.body, at = excluded.at""",
+       anonymous = excluded.anonymous, body = excluded.body, at = excluded.at,
+       handle = CASE excluded.handle WHEN '' THEN handle ELSE excluded.handle END""",
 )

@@ -44,6 +44,7 @@ class FlagLists:
             "flag_hit": writes.write_hits,
             "flag_count": writes.add_counts,
             "flag_forget": writes.forget_visitors,
+            "flag_forget_own": writes.forget_handles,
             "flag_visitor_cache": visitors.cache_visitors,
             "flag_visitor_flush": visitors.flush_visitors,
             "flag_hit_cache": visitors.cache_hits,
@@ -52,7 +53,7 @@ class FlagLists:
         }
 
     def migrate(self, connection: sqlite3.Connection, version: int) -> None:
-        """Version 1: the lists; version 2: names and caches of visitors."""
+        """Version 1: the lists; version 2: visitors' names and caches, rows by handle."""
         for statement in tables.SCHEMAS[version]:
             connection.execute(statement)
 
@@ -84,10 +85,12 @@ class FlagLists:
             (settings.assignment_days, settings.hit_days, settings.report_days, env),
         )
 
-    def erase(self, connection: sqlite3.Connection, address: Address, about: str) -> dict[str, int]:
+    def erase(
+        self, connection: sqlite3.Connection, address: Address, about: str, own_only: bool
+    ) -> dict[str, int]:
         """An environment takes all its rows along, a visitor (`ENV:HANDLE`) its own."""
         if address.kind == visitors.KIND:
-            return visitors.forget(connection, address)
+            return visitors.forget(connection, address, own_only)
         if address.kind != KIND:
             return {}
         counts = {
@@ -97,11 +100,11 @@ class FlagLists:
         return {name: count for name, count in counts.items() if count}
 
     def forget(
-        self, connection: sqlite3.Connection, address: Address, about: str
+        self, connection: sqlite3.Connection, address: Address, about: str, own_only: bool
     ) -> dict[str, int]:
         """A visitor who withdraws consent takes along what an erasure would."""
         is_visitor = address.kind == visitors.KIND
-        return visitors.forget(connection, address) if is_visitor else {}
+        return visitors.forget(connection, address, own_only) if is_visitor else {}
 
     # --- retention
 

@@ -1,10 +1,11 @@
 """What the lists hold of visitors: their ids by handle, the visitor cache and the hit cache.
 
 A visitor keeps its handle while its visitor id changes; the list of ids follows its facts. Without
-consent facts name no id, so such a visitor has no row. Forgetting one takes every id that it has
-had, because rows of hits, assignments and caches stand under ids. An environment belongs to one
-project: visitors that another project addresses in it leave no row here, and take none along.
-Rules: spec flags 3.2, 5, 10.2, 10.5, 10.8.
+consent facts name no id, so such a visitor has no row. Forgetting one takes the ids that it has
+had, because rows of hits, assignments and caches stand under ids; but an id may be somebody else's
+whom a browser only claims to be, so what a browser may forget is what came through its own visitor.
+An environment belongs to one project: visitors that another project addresses in it leave no row
+here, and take none along. Rules: spec flags 3.2, 5, 10.2, 10.5, 10.8.
 """
 
 from __future__ import annotations
@@ -29,6 +30,15 @@ _HAS = """
     SELECT project, env, ?1, ?2, ?3, ?4 FROM flag_environment WHERE env = ?5 AND project = ?6
     ON CONFLICT (env, visitor, handle)
     DO UPDATE SET is_current = excluded.is_current, seq = excluded.seq"""
+_TOO_MANY = """
+    DELETE FROM flag_alias WHERE env = ?1 AND handle = ?2 AND is_current = 0 AND visitor IN (
+        SELECT visitor FROM flag_alias WHERE env = ?1 AND handle = ?2 AND is_current = 0
+        ORDER BY seq DESC, visitor DESC LIMIT -1 OFFSET ?3)"""
+_OWN_CACHE = "DELETE FROM flag_visitor_cache WHERE env = ? AND visitor = ? AND handle = ?"
+_ANY_CACHE = "DELETE FROM flag_visitor_cache WHERE env = ? AND visitor = ?"
+
+HAD_MAX = 100
+"""Ids that a handle had before, kept besides the one it has: of more, the oldest go."""
 
 
 # --- ids
@@ -60,6 +70,7 @@ def _name(
             connection.execute(
                 _HAS, (id_, handle, is_current, projected.seq, env, projected.address.project)
             )
+    connection.execute(_TOO_MANY, (env, handle, HAD_MAX))
 
 
 def _split(address: Address) -> tuple[str, str]:
@@ -85,7 +96,11 @@ _read_hit = msgspec.json.Decoder(_Hit).decode
 def cache_visitors(
     connection: sqlite3.Connection, project: str, at_ms: int, rows: Rows
 ) -> Sequence[None]:
-    """Keep visitors, (env, visitor id, JSON text) each, in the place of what was kept."""
+    """Keep visitors, (env, visitor id, JSON text, handle) each.
+
+    A row takes the place of what was kept for the id through that handle, and of several handles
+    the last counts; "" where none is known.
+    """
     tables.CACHE_VISITORS.run(connection, [(project, *row, at_ms) for row in rows])
     return [None] * len(rows)
 
@@ -93,11 +108,12 @@ def cache_visitors(
 def flush_visitors(
     connection: sqlite3.Connection, project: str, at_ms: int, rows: Rows
 ) -> Sequence[int]:
-    """Delete kept visitors, (env, visitor id) each; answered by the rows deleted."""
+    """Delete kept visitors, (env, visitor id, handle) each; answered by the rows deleted.
+
+    Only what was kept through that handle goes; with "" all that is kept for the id.
+    """
     return [
-        connection.execute(
-            "DELETE FROM flag_visitor_cache WHERE env = ? AND visitor = ?", row
-        ).rowcount
+        connection.execute(*((_OWN_CACHE, row) if row[2] else (_ANY_CACHE, row[:2]))).rowcount
         for row in rows
     ]
 
@@ -105,15 +121,16 @@ def flush_visitors(
 def cache_hits(
     connection: sqlite3.Connection, project: str, at_ms: int, rows: Rows
 ) -> Sequence[None]:
-    """Keep hits, (env, key, JSON text) each; one with the same key is replaced.
+    """Keep hits, (env, key, JSON text, handle) each; one with the same key is replaced.
 
     The text is a `HitCacheDTO`; its ids are written beside it, so that forgetting finds it. One
-    without `data` is an error.
+    without `data` is an error. A handle stays when the same hit comes without one ("").
     """
     found = []
-    for env, key, text in rows:
+    for env, key, text, handle in rows:
         whose = _read_hit(str(text)).data
-        found.append((project, env, key, whose.visitor_id, whose.anonymous_id or "", text, at_ms))
+        ids = (whose.visitor_id, whose.anonymous_id or "")
+        found.append((project, env, key, *ids, text, handle, at_ms))
     tables.CACHE_HITS.run(connection, found)
     return [None] * len(rows)
 
@@ -140,13 +157,18 @@ def flush_all_hits(
 # --- forgetting
 
 
-def forget(connection: sqlite3.Connection, address: Address) -> dict[str, int]:
-    """Delete what any list holds of a visitor under its handle and every id that it has had."""
+def forget(connection: sqlite3.Connection, address: Address, own_only: bool) -> dict[str, int]:
+    """Delete what any list holds of a visitor; rows deleted by list.
+
+    That is what came through it, its names, and what stands under its handle and the ids that it
+    has had; with `own_only` nothing by id, since another person may have the same.
+    """
     env, handle = _split(address)
     if queries.project_of(connection, env) not in (address.project, None):
         return {}
-    counts: Counter[str] = Counter()
-    for id_ in dict.fromkeys((handle, *queries.ids_of(connection, env, handle))):
+    counts = Counter(writes.forget_own(connection, env, handle))
+    ids = () if own_only else (handle, *queries.ids_of(connection, env, handle))
+    for id_ in dict.fromkeys(ids):
         counts.update(writes.forget(connection, env, id_))
     counts["flag_alias"] = connection.execute(
         "DELETE FROM flag_alias WHERE env = ? AND handle = ?", (env, handle)

@@ -1,7 +1,9 @@
 """Rows that belong to no actor: assignments, activations, hits, counters, a visitor forgotten.
 
 Each writer takes the rows of a whole batch and runs few statements. Counters of one batch are
-added up before they are written. Rules: spec flags 10.2, 10.10; engine spec 1.6.
+added up before they are written. A row's `handle` is the visitor actor through which it came, so
+that somebody who may speak for that actor only takes just those along; "" for any other way.
+Rules: spec flags 10.2, 10.8, 10.10; engine spec 1.6.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ class AssignmentRow(NamedTuple):
     grp: str
     variation: str
     activated: bool
+    handle: str = ""
 
 
 class CountRow(NamedTuple):
@@ -52,6 +55,7 @@ class ActivationRow(NamedTuple):
     done_at_ms: int
     day: str
     subjects: tuple[str, ...]
+    handle: str = ""
 
 
 class HitRow(NamedTuple):
@@ -64,6 +68,7 @@ class HitRow(NamedTuple):
     fields: str
     done_at_ms: int
     counted: tuple[CountRow, ...]
+    handle: str = ""
 
 
 def keep_assignments(
@@ -71,7 +76,7 @@ def keep_assignments(
 ) -> Sequence[tuple[str, bool]]:
     """Write `AssignmentRow`s; each is answered by the variation that is kept, and activated."""
     given = [AssignmentRow(*row) for row in rows]  # type: ignore[arg-type]
-    tables.KEEP_FIRST.run(connection, [(project, *row, at_ms) for row in given])
+    tables.KEEP_FIRST.run(connection, [(project, *row[:5], at_ms, row.handle) for row in given])
     asked = list(dict.fromkeys(row[:3] for row in given))
     found = {
         (env, subject, grp): (str(variation), bool(activated))
@@ -85,11 +90,11 @@ def write_activations(
 ) -> Sequence[None]:
     """Write `ActivationRow`s, set the kept variations, and count the exposures."""
     given = [ActivationRow(*row) for row in rows]  # type: ignore[arg-type]
-    tables.ACTIVATIONS.run(connection, [(project, *row[:8], at_ms) for row in given])
+    tables.ACTIVATIONS.run(connection, [(project, *row[:8], at_ms, row.handle) for row in given])
     tables.KEEP_LAST.run(
         connection,
         [
-            (project, row.env, subject, row.grp, row.variation, 1, at_ms)
+            (project, row.env, subject, row.grp, row.variation, 1, at_ms, row.handle)
             for row in given
             for subject in row.subjects
         ],
@@ -110,7 +115,7 @@ def write_hits(
 ) -> Sequence[None]:
     """Write `HitRow`s and count them."""
     given = [HitRow(*row) for row in rows]  # type: ignore[arg-type]
-    tables.HITS.run(connection, [(project, *row[:6], at_ms) for row in given])
+    tables.HITS.run(connection, [(project, *row[:6], at_ms, row.handle) for row in given])
     _count(connection, project, (each for row in given for each in row.counted))
     return [None] * len(given)
 
@@ -150,6 +155,24 @@ def forget(connection: sqlite3.Connection, env: str, visitor: str) -> dict[str, 
                 "env = ? AND anonymous = ? AND anonymous <> ''",
             )
         )
+    return {name: count for name, count in counts.items() if count}
+
+
+def forget_handles(
+    connection: sqlite3.Connection, project: str, at_ms: int, rows: Rows
+) -> Sequence[dict[str, int]]:
+    """Forget what came through visitors, (env, handle) each; answered by rows deleted by list."""
+    return [forget_own(connection, str(env), str(handle)) for env, handle in rows]
+
+
+def forget_own(connection: sqlite3.Connection, env: str, handle: str) -> dict[str, int]:
+    """Delete what came through a visitor, under whatever id; rows deleted by list."""
+    counts = {
+        table: connection.execute(
+            f"DELETE FROM {table} WHERE env = ? AND handle = ? AND handle <> ''", (env, handle)
+        ).rowcount
+        for table in tables.BY_HANDLE
+    }
     return {name: count for name, count in counts.items() if count}
 
 

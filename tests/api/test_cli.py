@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from api.auth import hash_key
-from api.cli import main
+from api.cli.commands import main
 from api.cli.demo import EXAMPLES
 
 KEY = "an-admin-key-of-tests"

@@ -51,3 +51,31 @@ async def test_a_store_that_cannot_commit_ends_nothing(autojump_clock: MockClock
         nursery.start_soon(partial(memory.give_back, slept, release))
         await twice.wait()
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    ("left", "generations"),
+    [(0, [1, 2]), (memory.LEFT_MAX, [1, 2]), (memory.LEFT_MAX + 1, [1, 1])],
+)
+async def test_everything_is_collected_once_a_wave_is_over_and_few_are_left(
+    left: int,
+    generations: list[int],
+    autojump_clock: MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While sleepers follow, and before a crowd of listeners, only young objects are looked at."""
+    collected: list[int] = []
+    monkeypatch.setattr("gc.collect", collected.append)
+
+    async def at_once(*_work: object) -> None:
+        await trio.lowlevel.checkpoint()  # a thread's time is real, and the clock would jump ahead
+
+    monkeypatch.setattr(trio.to_thread, "run_sync", at_once)
+
+    def slept() -> float:
+        return WAVE if trio.current_time() > started else 0
+
+    started = trio.current_time()
+    with trio.move_on_after(4.5 * memory.LOOK_SECONDS):
+        await memory.give_back(slept, left=lambda: left)
+    assert collected == generations

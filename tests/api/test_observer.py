@@ -313,3 +313,17 @@ def test_a_long_line_is_cut(pipe: Pipe) -> None:
     lines.write(b"x" * (LINE_BYTES_MAX + 1))
     lines.close()
     assert len(pipe.read_until(b"\n")) == LINE_BYTES_MAX + 1
+
+
+def test_ids_that_may_be_a_persons_are_not_shown() -> None:
+    """A digest stands for them, so one visitor can still be followed through a log."""
+    kept = Kept()
+    log = Log(kept)
+    log.private = frozenset({"visitor"})
+    for actor_id in ("env:ann@example.org", "env:a:b", "alone"):
+        log.handled(Address("demo", "visitor", actor_id), "open", "ok", 1, 0.001)
+    log.handled(Address("demo", "lamp", "env:ann"), "open", "ok", 1, 0.001)
+    text = b"".join(kept.lines)
+    assert not any(secret in text for secret in (b"ann@", b"a:b", b"alone"))
+    assert text.count(b"demo/visitor/env:~") == 2
+    assert b"demo/lamp/env:ann" in text

@@ -174,10 +174,11 @@ async def test_no_more_than_so_many_at_once() -> None:
     assert (len(one.requests), one.connections) == (10, 2)
 
 
-async def test_waiting_counts_and_loses_no_place(clock: MockClock) -> None:
+@pytest.mark.parametrize("limit", ["connections_max", "origin_max"])
+async def test_waiting_counts_and_loses_no_place(clock: MockClock, limit: str) -> None:
     """Callers that time out together, called or waiting, leave every place free."""
     names = Names(upstream=["127.0.0.1"])
-    async with peer(b"") as one, calling(connections_max=2, resolve=names) as outgoing:
+    async with peer(b"") as one, calling(resolve=names, **{limit: 2}) as outgoing:
         url = f"http://upstream:{one.port}/"
         async with trio.open_nursery() as nursery:
             for _ in range(6):
@@ -203,6 +204,31 @@ async def test_all_calls_share_the_places(clock: MockClock) -> None:
         nursery.start_soon(ask_in_vain, outgoing, url, b"", False)
         await let_time_pass(clock)
     assert names.asked == ["upstream"]
+
+
+async def test_a_host_that_hangs_leaves_places_for_others(clock: MockClock) -> None:
+    """However many wait for it: another host is called meanwhile, and answers."""
+    async with (
+        peer(b"") as hanging,
+        peer(OK) as other,
+        calling(connections_max=3, origin_max=2) as outgoing,
+        trio.open_nursery() as nursery,
+    ):
+        for _ in range(6):
+            nursery.start_soon(ask_in_vain, outgoing, hanging.url)
+        await wait_all_tasks_blocked(CUSHION)
+        await ask(outgoing, other.url)
+        assert (hanging.connections, outgoing.statistics()["under_way"]) == (2, 6)
+        await let_time_pass(clock)
+
+
+async def test_a_host_has_twenty_of_a_hundred_places(clock: MockClock) -> None:
+    """Unless it is told otherwise."""
+    async with peer(b"") as one, calling() as outgoing, trio.open_nursery() as nursery:
+        for _ in range(30):
+            nursery.start_soon(ask_in_vain, outgoing, one.url)
+        await let_time_pass(clock)
+        assert one.connections == 20
 
 
 async def ask(outgoing: Outgoing, url: str) -> None:

@@ -185,6 +185,21 @@ async def test_only_so_many_sightings_are_remembered(autojump_clock):
         assert stage.store.reads == reads + 1 + 3
 
 
+async def test_a_look_that_breaks_leaves_nothing_behind(autojump_clock):
+    """Otherwise each actor that could not be read would be remembered for good."""
+    async with open_stage() as stage:
+
+        class Broken:
+            """A directory that cannot read."""
+
+            async def peek(self, _asked: Address) -> object:
+                raise LookupError("the disk is gone")
+
+        with pytest.raises(LookupError, match="the disk is gone"):
+            await stage.directory.sightings.look(Broken(), door("back"))
+        assert not stage.directory.sightings._reading
+
+
 async def test_what_is_told_while_it_is_read_is_not_remembered(autojump_clock):
     """A read that was overtaken is used once, and the fence judges it; the next looks again."""
     async with open_stage() as stage:

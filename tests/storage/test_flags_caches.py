@@ -41,13 +41,39 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 async def test_the_visitor_cache_keeps_the_newest(store: SqliteStore) -> None:
     """What is kept is replaced, read by environment and id, and flushed by them."""
     assert ask(store, queries.cached, "env_1", "ann") is None
-    await append(store, "flag_visitor_cache", ("env_1", "ann", '{"n":1}'), ("env_1", "ben", "{}"))
-    await append(store, "flag_visitor_cache", ("env_1", "ann", '{"n":"é😀"}'))
+    first, other = ("env_1", "ann", '{"n":1}', ""), ("env_1", "ben", "{}", "")
+    await append(store, "flag_visitor_cache", first, other)
+    await append(store, "flag_visitor_cache", ("env_1", "ann", '{"n":"é😀"}', ""))
     assert ask(store, queries.cached, "env_1", "ann") == '{"n":"é😀"}'.encode()
     assert ask(store, queries.cached, "env_2", "ann") is None
-    assert await append(store, "flag_visitor_flush", ("env_1", "ann"), ("env_1", "x")) == (1, 0)
+    gone = await append(store, "flag_visitor_flush", ("env_1", "ann", ""), ("env_1", "x", ""))
+    assert gone == (1, 0)
     assert ask(store, queries.cached, "env_1", "ann") is None
     assert ask(store, queries.cached, "env_1", "ben") == b"{}"
+
+
+async def test_of_visitors_with_one_id_the_last_is_cached(store: SqliteStore) -> None:
+    """Each has its own; whoever flushes its own brings the other's back; without a handle, all."""
+    for text, handle in (("1", "ann"), ("2", "ben"), ("3", "ann")):
+        await append(store, "flag_visitor_cache", ("env_1", "customer", text, handle))
+    assert ask(store, queries.cached, "env_1", "customer") == b"3"
+    assert count(store, "flag_visitor_cache") == 2
+    assert await append(store, "flag_visitor_flush", ("env_1", "customer", "ann")) == (1,)
+    assert ask(store, queries.cached, "env_1", "customer") == b"2"
+    await append(store, "flag_visitor_cache", ("env_1", "customer", "4", ""))
+    assert await append(store, "flag_visitor_flush", ("env_1", "customer", "")) == (2,)
+    assert ask(store, queries.cached, "env_1", "customer") is None
+
+
+async def test_a_cached_hit_stays_whose_it_was(store: SqliteStore) -> None:
+    """Somebody who knows no handle does not take it away."""
+    for number, handle in enumerate(("ann", "", "ben", "")):
+        row = ("env_1", "k", hit("customer", number=number), handle)
+        await append(store, "flag_hit_cache", row)
+        found = store.read_now(
+            lambda read: read.execute("SELECT handle, body FROM flag_hit_cache").fetchall()
+        )
+        assert found == [("ann" if number < 2 else "ben", row[2])]
 
 
 STEPS = st.one_of(
@@ -72,7 +98,7 @@ def test_the_hit_cache_is_a_map_by_key(steps: list[tuple[str, list[Any]]]) -> No
     with bare() as (connection, view):
         for list_, rows in steps:
             if list_ == "flag_hit_cache":
-                rows = [(env, key, hit(key, number=number)) for env, key, number in rows]
+                rows = [(env, key, hit(key, number=number), "") for env, key, number in rows]
             view.appends[list_](connection, "house", 1, rows)
             for env, *row in rows:
                 if list_ == "flag_hit_cache":
@@ -86,7 +112,7 @@ def test_the_hit_cache_is_a_map_by_key(steps: list[tuple[str, list[Any]]]) -> No
 
 async def test_a_hit_of_another_shape_is_not_kept(store: SqliteStore) -> None:
     """One that could not be found again by its person's ids is an error, and nothing is stored."""
-    bad = entry(appends=(Append("flag_hit_cache", ("env_1", "k", '{"version":1}')),))
+    bad = entry(appends=(Append("flag_hit_cache", ("env_1", "k", '{"version":1}', "")),))
     (outcome,) = await worlds.commit(store, bad)
     assert isinstance(outcome, Failed)
     assert count(store, "flag_hit_cache") == 0
@@ -98,10 +124,10 @@ async def test_a_hit_of_another_shape_is_not_kept(store: SqliteStore) -> None:
 @pytest.mark.parametrize(
     ("days", "list_", "row", "keeps_ms"),
     [
-        (None, "flag_visitor_cache", ("env_1", "ann", "{}"), 400 * DAY_MS),
-        (2.0, "flag_visitor_cache", ("env_1", "ann", "{}"), 2 * DAY_MS),
-        (None, "flag_hit_cache", ("env_1", "ann:1", hit("ann")), 4 * HOUR_MS),
-        (2.0, "flag_hit_cache", ("env_1", "ann:1", hit("ann")), 4 * HOUR_MS),
+        (None, "flag_visitor_cache", ("env_1", "ann", "{}", ""), 400 * DAY_MS),
+        (2.0, "flag_visitor_cache", ("env_1", "ann", "{}", ""), 2 * DAY_MS),
+        (None, "flag_hit_cache", ("env_1", "ann:1", hit("ann"), ""), 4 * HOUR_MS),
+        (2.0, "flag_hit_cache", ("env_1", "ann:1", hit("ann"), ""), 4 * HOUR_MS),
     ],
 )
 async def test_caches_are_trimmed_by_age(
@@ -122,11 +148,16 @@ async def test_caches_are_trimmed_by_age(
 
 
 def test_lists_of_version_one_become_todays() -> None:
-    """What is stored stays; the new tables come beside it."""
+    """What is stored stays and came through no visitor; the new tables come beside it."""
     with bare(1) as (connection, view):
-        rows = (AssignmentRow("env_1", "ann", "g", "a", False),)
-        view.appends["flag_assignment"](connection, "house", 1, rows)
+        connection.execute(
+            "INSERT INTO flag_assignment VALUES ('house', 'env_1', 'ann', 'g', 'a', 0, 1)"
+        )
         view.migrate(connection, 1)
+        rows = (AssignmentRow("env_1", "ben", "g", "b", False, "ben"),)
+        view.appends["flag_assignment"](connection, "house", 1, rows)
+        found = connection.execute("SELECT subject, handle FROM flag_assignment ORDER BY subject")
+        assert found.fetchall() == [("ann", ""), ("ben", "ben")]
         assert queries.kept(connection, "env_1", "ann", 0) == {"g": ("a", False)}
         assert queries.cached_hits(connection, "env_1") == {}
 
@@ -139,11 +170,12 @@ def test_no_question_looks_at_a_whole_list() -> None:
         connection.execute("INSERT INTO flag_environment VALUES ('env_1', 'house', 1, 1, 1)")
         connection.set_trace_callback(said.append)
         view.project(connection, Projected(ANN, 1, opened.facts[0], STATE))
-        view.erase(connection, ANN, "")
+        view.erase(connection, ANN, "", own_only=False)
         for list_, row in (
-            ("flag_visitor_cache", ("env_1", "ann", "{}")),
-            ("flag_visitor_flush", ("env_1", "ann")),
-            ("flag_hit_cache", ("env_1", "k", hit("ann"))),
+            ("flag_visitor_cache", ("env_1", "ann", "{}", "ann")),
+            ("flag_visitor_flush", ("env_1", "ann", "ann")),
+            ("flag_visitor_flush", ("env_1", "ann", "")),
+            ("flag_hit_cache", ("env_1", "k", hit("ann"), "ann")),
             ("flag_hit_flush", ("env_1", "k")),
             ("flag_hit_flush_all", ("env_1",)),
         ):

@@ -205,11 +205,13 @@ async def test_an_export_holds_the_lists(house: Caller, monkeypatch: pytest.Monk
         "flag_hit",
         HitRow("env_1", "v", "", "EVENT", '{"ea":"buy"}', 7, counted),
     )
-    await append(house, "flag_visitor_cache", ("env_1", "v", '{"version":1}'))
-    await append(house, "flag_hit_cache", ("env_1", "v:1", '{"data":{"visitorId":"v"}}'))
+    await append(house, "flag_visitor_cache", ("env_1", "v", '{"version":1}', "v"))
+    await append(house, "flag_hit_cache", ("env_1", "v:1", '{"data":{"visitorId":"v"}}', "v"))
     await _named(house)
     found = await exported(house)
     assert [row["body"] for row in found["flag_visitor_cache"]] == [{"version": 1}]
+    assert [row["handle"] for row in found["flag_visitor_cache"]] == ["v"]
+    assert [row["handle"] for row in found["flag_hit"]] == [""]
     assert [row["body"] for row in found["flag_hit_cache"]] == [{"data": {"visitorId": "v"}}]
     assert [(row["visitor"], row["is_current"]) for row in found["flag_alias"]] == [("v", 1)]
     assert [row["subject"] for row in found["flag_assignment"]] == visitors

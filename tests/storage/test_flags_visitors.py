@@ -6,6 +6,7 @@ Facts are made by hand as a visitor states them, so that the lists alone are loo
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from actors.flags.visitor_events import (
 from actors.flags.visitor_words import Person
 from engine.messages import Address, Event, Forgotten
 from engine.ports import Entry
-from storage.flags import queries, tables
+from storage.flags import queries, tables, visitors
 from storage.flags.writes import ActivationRow, AssignmentRow, HitRow
 from storage.sqlite import SqliteStore
 
@@ -57,17 +58,16 @@ class Life:
         """Opened with consent."""
         await self.states(Opened(consented=True, person=Person(id_, anonymous)))
 
-    async def withdraws(self) -> None:
+    async def withdraws(self, own_only: bool = False) -> None:
         """Consent is withdrawn: the past goes, the actor goes on."""
-        events = (ConsentSet(consented=False), Forgotten())
-        await self.states(*events, privacy=True, about=self.address.id, state=STATE)
+        events = (ConsentSet(consented=False), Forgotten(own_only=own_only))
+        more = {"privacy": True, "own_only": own_only, "about": self.address.id, "state": STATE}
+        await self.states(*events, **more)
 
-    async def goes(self) -> None:
+    async def goes(self, own_only: bool = False) -> None:
         """Erased for privacy."""
-        about = self.address.id
-        await stored(
-            self.store, entry(erasure(self.address, self.version, privacy=True, about=about))
-        )
+        more: dict[str, Any] = {"about": self.address.id, "own_only": own_only}
+        await stored(self.store, entry(erasure(self.address, self.version, privacy=True, **more)))
 
 
 def handle_of(store: SqliteStore, id_: str) -> str | None:
@@ -131,7 +131,7 @@ async def test_a_visitor_of_another_project_is_no_visitor_here(store: SqliteStor
     thief = ANN._replace(project="thief")
     opened = change(thief, 0, Opened(consented=True, person=Person("ann")), state=STATE)
     gone = erasure(thief, 1, privacy=True, about=thief.id)
-    await append(store, "flag_visitor_cache", ("env_1", "ann", "{}"))
+    await append(store, "flag_visitor_cache", ("env_1", "ann", "{}", "ann"))
     for each in (opened, gone):
         await stored(store, Entry(project="thief", at_ms=worlds.NOW_MS, changes=(each,)))
         assert handle_of(store, "ann") is None
@@ -163,9 +163,9 @@ async def _lives(store: SqliteStore) -> tuple[Life, Life]:
             ActivationRow("env_1", id_, other, "c", "g", "a", False, 0, "2026-01-01", (id_,)),
         )
         await append(store, "flag_hit", HitRow("env_1", id_, other, "EVENT", "{}", 0, ()))
-        await append(store, "flag_visitor_cache", ("env_1", id_, "{}"))
-        await append(store, "flag_hit_cache", ("env_1", f"{id_}:1", hit(id_, other or None)))
-    await append(store, "flag_hit_cache", ("env_1", "device:1", hit("device", "ann")))
+        await append(store, "flag_visitor_cache", ("env_1", id_, "{}", ""))
+        await append(store, "flag_hit_cache", ("env_1", f"{id_}:1", hit(id_, other or None), ""))
+    await append(store, "flag_hit_cache", ("env_1", "device:1", hit("device", "ann"), ""))
     return ann, ben
 
 
@@ -202,6 +202,85 @@ async def test_what_is_known_of_a_visitor_goes(store: SqliteStore, end: Any) -> 
     assert handle_of(store, "ben") == "ben"
     assert handle_of(store, "customer") is None
     assert list(ask(store, queries.cached_hits, "env_1")) == ["ben:1"]
+
+
+BY_ID = {**GONE, "flag_hit_cache": 2}
+"""What stands under the ids of a visitor and came through it (no hit of another device)."""
+
+
+async def _through(store: SqliteStore, handle: str, *ids: str) -> None:
+    """Rows in every list, under each of the ids, that came through that visitor."""
+    for id_ in ids:
+        kept = AssignmentRow("env_1", id_, f"g-{handle}", "a", False, handle)
+        await append(store, "flag_assignment", kept)
+        seen = ActivationRow(
+            "env_1", id_, "", "c", f"g-{handle}", "a", False, 0, "2026-01-01", (id_,), handle
+        )
+        await append(store, "flag_activation", seen)
+        row = HitRow("env_1", id_, "", "EVENT", "{}", 0, (), handle)
+        await append(store, "flag_hit", row)
+        await append(store, "flag_visitor_cache", ("env_1", id_, "{}", handle))
+        await append(store, "flag_hit_cache", ("env_1", f"{id_}:{handle}", hit(id_), handle))
+
+
+@pytest.mark.parametrize("end", [Life.withdraws, Life.goes])
+async def test_who_speaks_for_one_visitor_takes_just_its_rows(store: SqliteStore, end: Any) -> None:
+    """Ben says that he is Ann, too: what he brought goes, and nothing else under her ids."""
+    ann, ben = await _lives(store)
+    await _through(store, "ann", "ann", "customer")
+    before = {table: count(store, table) for table in GONE}
+    await ben.states(Authenticated(visitor_id="customer", anonymous_id="ben"))
+    await _through(store, "ben", "ben", "customer")
+    await end(ben, own_only=True)
+    assert {name: _last(store, BEN).get(name) for name in GONE} == BY_ID
+    after = {table: count(store, table) for table in GONE}
+    assert after == {**before, "flag_alias": 2}
+    assert handle_of(store, "customer") == "ann"
+    await end(ann, own_only=True)
+    assert {name: _last(store, ANN).get(name) for name in GONE} == BY_ID
+    assert ask(store, queries.cached, "env_1", "customer") == b"{}"  # it came through nobody
+
+
+@pytest.mark.parametrize("end", [Life.withdraws, Life.goes])
+async def test_who_speaks_for_the_person_takes_all(store: SqliteStore, end: Any) -> None:
+    """By every id, and what came through the visitor under whatever id."""
+    ann, _ = await _lives(store)
+    await _through(store, "ann", "customer", "an id that is not listed")
+    await _through(store, "ben", "customer")
+    await end(ann)
+    for table in GONE:
+        assert count(store, table) == 1, table
+    assert ask(store, queries.cached, "env_1", "ben") == b"{}"
+
+
+async def test_an_assignment_stays_whose_it_was_first(store: SqliteStore) -> None:
+    """A later activation sets the variation, and does not make the row its own."""
+    await append(store, "flag_assignment", AssignmentRow("env_1", "v", "g", "a", False, "ann"))
+    await append(store, "flag_assignment", AssignmentRow("env_1", "v", "g", "b", False, "ben"))
+    seen = ("env_1", "v", "", "c", "g", "b", False, 0, "2026-01-01", ("v", "w"), "ben")
+    await append(store, "flag_activation", ActivationRow(*seen))
+    found = store.read_now(
+        lambda read: read.execute(
+            "SELECT subject, variation, handle FROM flag_assignment ORDER BY subject"
+        ).fetchall()
+    )
+    assert found == [("v", "b", "ann"), ("w", "b", "ben")]
+    assert await append(store, "flag_forget_own", ("env_1", "ben"), ("env_1", "")) == (
+        {"flag_assignment": 1, "flag_activation": 1},
+        {},
+    )
+
+
+async def test_the_oldest_of_many_names_go(store: SqliteStore) -> None:
+    """A visitor that logs in again and again keeps the last hundred ids that it had."""
+    ann, ben = Life(store, ANN), Life(store, BEN)
+    await ann.opens("ann")
+    await ben.opens("ben")
+    ids = ["ann", *(f"customer-{number}" for number in range(120))]
+    for before, id_ in pairwise(ids):
+        await ann.states(Authenticated(visitor_id=id_, anonymous_id=before))
+    assert ask(store, queries.ids_of, "env_1", "ann") == ids[-visitors.HAD_MAX - 1 :]
+    assert (handle_of(store, ids[-1]), handle_of(store, "ben")) == ("ann", "ben")
 
 
 async def test_a_visitor_who_consents_again_is_listed_again(store: SqliteStore) -> None:
@@ -242,8 +321,8 @@ async def test_no_byte_of_the_person_stays(store: SqliteStore, tmp_path: Path, e
     rows = (AssignmentRow("env_1", secret, f"g{number}", "a", False) for number in range(200))
     await append(store, "flag_assignment", *rows)
     large = f'{{"visitorId":"{secret}","pad":"{"x" * 10_000}","end":"{secret}"}}'
-    await append(store, "flag_visitor_cache", ("env_1", secret, large))
-    await append(store, "flag_hit_cache", ("env_1", f"{secret}:1", hit("other", secret)))
+    await append(store, "flag_visitor_cache", ("env_1", secret, large, ""))
+    await append(store, "flag_hit_cache", ("env_1", f"{secret}:1", hit("other", secret), ""))
     await append(store, "flag_hit", HitRow("env_1", "other", secret, "EVENT", "{}", 0, ()))
     assert await _found(tmp_path, secret)
     await end(ann)

@@ -40,14 +40,15 @@ def test_a_deleted_variation_leaves_the_campaign_absent(build):
 
 
 def test_when_kept_assignments_are_read():
-    """Only for groups of several variations, or with XPC or 1V1T, with consent and a name."""
+    """Groups of several variations, XPC or 1V1T, with consent and a name; the SDK's all groups."""
     single, double = campaign("a", group("a", 100)), campaign("b", group("b", HALVES))
     asked = Request("visitor_1")
     assert not matching(server(single), asked).reads_kept
     assert matching(server(single, double), asked).reads_kept
     assert matching(server(single, **XPC), asked).reads_kept
     assert matching(server(single, **ONE_TEST), asked).reads_kept
-    assert not matching(sdk(single, **XPC), asked).reads_kept
+    assert matching(sdk(single), asked).reads_kept
+    assert not matching(sdk(single), Request("visitor_1", consent=False)).reads_kept
     for nobody in (Request(""), Request("visitor_1", consent=False)):
         assert not matching(server(double, **XPC), nobody).reads_kept
     unmatched = campaign("u", group("u", HALVES, [rule("EQUALS", "no", 1)]))

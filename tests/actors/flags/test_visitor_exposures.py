@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from flag_visitor import ENV, HANDLE, lists_of, ready, remarks
+from flag_visitor import ENV, HANDLE, Case, lists_of, ready, remarks
 
 from actors.flags.caches import HIT_AGE_MS_MAX
-from actors.flags.flag_values import metadata_of
+from actors.flags.flag_values import from_campaigns, metadata_of, serialized
 from actors.flags.names import DecisionMode, LogLevel, Tag
-from actors.flags.reports import day_of
+from actors.flags.reports import NAME_CHARACTERS_MAX, day_of
 from actors.flags.visitor_events import Exposed
 from actors.flags.visitor_exposures import ACTIVATIONS, PooledActivation, value_for
 from actors.flags.visitor_shown import present_event
@@ -18,6 +18,7 @@ from actors.flags.visitor_words import (
     ExposeAll,
     GetFlags,
     GetValue,
+    Open,
     VisitorExposed,
 )
 from engine.kind import Step
@@ -44,6 +45,17 @@ def exposures(step: Step) -> list[tuple[str, object, object]]:
 
 
 # --- exposures
+
+
+def test_flags_that_the_caller_gave_set_no_assignment() -> None:
+    """They may name any variation; what is kept follows from fetches. Long names are cut."""
+    long = "v" * 1_000
+    data = from_campaigns([{"id": "c", "variationGroupId": "g", "variation": {
+        "id": long, "modifications": {"value": {"f": 1}}}}])  # fmt: skip
+    case = Case()
+    case.tell(Open(has_consented=True, fetch_now=False, initial_flags_data=serialized(data)))
+    (row,) = activations_of(case.tell(VisitorExposed(key="f")))
+    assert (row.grp, row.variation, row.subjects) == ("g", long[:NAME_CHARACTERS_MAX], ())
 
 
 @pytest.mark.covers("FS-061", "FS-088", "FS-089", "FS-139")

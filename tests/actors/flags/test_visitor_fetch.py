@@ -344,8 +344,9 @@ def test_a_good_answer_is_kept_in_the_cache() -> None:
     """One row with a VisitorCacheDTO, version 1; only the seed's and our own members."""
     case = fetching()
     step = case.end(campaigns=(RED, SHAPE), segments={"p::s": "x"})
-    ((env, visitor_id, text),) = [each.row for each in step.appends]
-    assert (lists_of(step), env, visitor_id) == (["flag_visitor_cache"], "env_1", HANDLE)
+    ((env, visitor_id, text, handle),) = [each.row for each in step.appends]
+    assert lists_of(step) == ["flag_visitor_cache"]
+    assert (env, visitor_id, handle) == ("env_1", HANDLE, HANDLE)
     found = read_visitor(text.encode(), (HANDLE,))
     assert found.version == 1
     assert campaigns_of(found) == (RED, SHAPE)

@@ -124,7 +124,7 @@ def test_consent_that_was_not_said_is_withheld() -> None:
     assert remarks(step) == [(LogLevel.WARNING, Tag.NEW_VISITOR)]
     assert [hit.content["el"] for hit in hits_of(step)] == ["Python:false"]
     assert [(each.list, each.row) for each in step.appends] == [
-        ("flag_visitor_flush", ("env_1", HANDLE))
+        ("flag_visitor_flush", ("env_1", HANDLE, ""))
     ]
     assert remarks(Case().open(consented=False)) == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from actors.flags.visitor_words import (
     Authenticate,
     EndFetch,
     FetchFlags,
+    Open,
     Outcome,
     SendHit,
     SendHits,
@@ -112,6 +114,17 @@ def test_the_same_hit_is_sent_once_in_one_call() -> None:
     assert hits_of(case.tell(SendHit(hit=HOME)))
 
 
+def test_a_client_that_pooled_hits_says_when_they_were_made() -> None:
+    """Nothing is taken for a repetition, and each keeps its time, at most four hours old."""
+    case = ready()
+    case.tell(SendHit(hit=HOME))
+    times = (case.now_ms - 3_000, case.now_ms + 60_000, case.now_ms - 20_000_000)
+    step = case.tell(SendHits(hits=(HOME,) * 4, times=times, deduplicated=True))
+    made = [hit.time - case.now_ms for hit in hits_of(step)]
+    assert made == [-3_000, 0, -14_400_000, 0]
+    assert not remarks(step)
+
+
 @pytest.mark.covers("FS-051")
 def test_without_de_duplication_everything_is_sent() -> None:
     """Zero seconds: in one call, and one after the other; nothing is remembered."""
@@ -157,6 +170,15 @@ def test_when_a_hit_is_due(settings: dict[str, Any], due_in_ms: int) -> None:
 # --- consent
 
 
+def test_flags_of_who_one_was_are_not_cached_for_who_one_is() -> None:
+    """Logging in meanwhile: the answer is about the anonymous visitor, the cache by visitor id."""
+    case = ready(fetch_flags_buffering_time=0.0)
+    case.tell(FetchFlags())
+    case.tell(Authenticate(visitor_id="somebody"))
+    assert "flag_visitor_cache" not in lists_of(case.end(campaigns=(RED,)))
+    assert "flag_visitor_cache" in lists_of(case.fetch(RED))
+
+
 @pytest.mark.covers("FS-104")
 @pytest.mark.parametrize("consented", [True, False])
 def test_consent_is_told(consented: bool) -> None:
@@ -188,15 +210,41 @@ def test_withdrawal_lets_the_past_go_but_for_the_consent_hit() -> None:
 
 
 @pytest.mark.covers("FS-181")
+@pytest.mark.parametrize("consented", [True, False])
+def test_a_consent_hit_is_cached_only_where_consent_is_given(consented: bool) -> None:
+    """The hit cache holds nothing of one who withdrew, not even the hit that says so."""
+    case = ready(consented=not consented, cache_strategy=CacheStrategy.CONTINUOUS_CACHING)
+    step = case.tell(SetConsent(has_consented=consented))
+    assert ("flag_hit_cache" in lists_of(step)) is consented
+    again = Case(cache_strategy=CacheStrategy.CONTINUOUS_CACHING).open(consented=consented)
+    assert ("flag_hit_cache" in lists_of(again)) is consented
+
+
 def test_each_withdrawal_flushes_the_cache() -> None:
     """Also where consent was withheld already; then nothing else is there to go."""
     case = ready(consented=False)
     for _ in range(2):
         step = case.tell(SetConsent(has_consented=False), after_ms=WINDOW_MS)
-        assert [each.row for each in step.appends] == [(ENV, HANDLE)]
+        assert [each.row for each in step.appends] == [(ENV, HANDLE, "")]
         assert lists_of(step) == ["flag_visitor_flush"]
         assert not any(isinstance(event, Forgotten) for event in step.events)
         assert len(hits_of(step)) == 1
+
+
+@pytest.mark.parametrize("own_only", [True, False])
+@pytest.mark.parametrize(
+    "command", [partial(SetConsent, has_consented=False), partial(Open, has_consented=False)]
+)
+def test_a_withdrawal_says_for_whom_it_speaks(command: Any, own_only: bool) -> None:
+    """The store hears whether it may take what others brought under the same ids."""
+    case = ready()
+    case.tell(Authenticate(visitor_id="somebody"))
+    step = case.tell(command(own_only=own_only))
+    assert (step.privacy, step.own_only) == (True, own_only)
+    assert Forgotten(own_only=own_only) in step.events
+    step = case.tell(command(own_only=own_only), after_ms=WINDOW_MS)
+    ((_, _, handle),) = [each.row for each in step.appends]
+    assert handle == (HANDLE if own_only else "")
 
 
 @pytest.mark.covers("FS-050")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 import trio.testing
-from flag_door import Door
+from flag_door import GREETING, OTHER, OTHER_PROJECT, Door, file, open_door
 from flag_others import (
     FAILED,
     OK,
@@ -17,17 +18,25 @@ from flag_others import (
     fetched,
     flags,
     fronting,
+    got,
     live_of,
     opened,
     order,
+    put_others,
     state,
     visitor,
 )
 
-from actors.flags.visitor_words import FetchFlags, SetConsent, UpdateContext
+from actors.flags.visitor_words import FetchFlags, Outcome, SetConsent, UpdateContext
+from api.apply import declare
 from api.flags import finding
+from api.flags.caching import StoredVisitorCache
+from api.flags.finding import Finder
+from api.outgoing import Got
 from engine.messages import Command, Erase
 from storage.flags.writes import AssignmentRow
+
+HANGING = "https://hanging.example/v2/"
 
 
 @pytest.fixture
@@ -105,6 +114,55 @@ async def test_too_many_at_once_fail_at_once(
     assert ended(await fetched(door)) == FAILED
     assert others.asked == []
     assert door.shelf.fetches.statistics()["refused"] == 1
+
+
+async def test_an_environment_whose_upstream_hangs_starves_no_other(
+    fronted: tuple[Door, Others], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has 50 of the 500 calls; its other fetches fail, a visitor elsewhere is answered."""
+    door, others = fronted
+    answering = others.request
+
+    async def request(method: str, url: str, **more: Any) -> Got:
+        if url.startswith(HANGING):
+            await trio.sleep_forever()
+        return await answering(method, url, **more)
+
+    monkeypatch.setattr(others, "request", request)
+    env = {"api_key": OTHER, "decision_api_url": HANGING}
+    await declare(door.house, {**OTHER_PROJECT, "flags": {"env_2": env}}, "test")
+    await opened(door)
+    live, there, person = (
+        await live_of(door),
+        await door.shelf.environments.find("env_2"),
+        await state(door),
+    )
+    finder = Finder(door.shelf, StoredVisitorCache)
+    assert there is not None
+    async with trio.open_nursery() as nursery:
+        for number in range(505):
+            nursery.start_soon(finder.find, there, visitor(), person, str(number))
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        assert finder.statistics() == {"upstream": 50, "refused": 455}
+        assert (await finder.find(live, visitor(), person, "mine")).outcome == Outcome.OK
+        nursery.cancel_scope.cancel()
+    assert finder.statistics() == {"upstream": 0, "refused": 455}
+
+
+async def test_segments_that_are_too_many_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is asked, which is said; the fetch goes on without them."""
+    monkeypatch.setattr(finding, "ENVIRONMENT_CALLS_MAX", 0)
+    segments = {"fetch_third_party_data": True, "third_party_url": "https://t.example/"}
+    settings = {"decision_mode": "BUCKETING", **segments}
+    async with open_door(tmp_path, bucketing=file(GREETING), **settings) as door:
+        others = put_others(door, got([]))
+        await opened(door)
+        assert ended(await fetched(door)) == OK
+        assert others.asked == []
+        words = "third-party segments are missing: too many fetches are under way"
+        assert words in [message for _level, _tag, message in door.said()]
 
 
 async def test_a_visitor_who_was_erased_ends_the_wait(fronted: tuple[Door, Others]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 from flag_door import Door, open_door
+from houses import open_caller
 
 from actors.flags.environment_words import Configure
 from actors.flags.names import CacheStrategy, DecisionMode, LogLevel
@@ -15,9 +16,11 @@ from actors.flags.settings import ELSEWHERE, Settings
 from actors.secrets import Secret
 from api.apply import declare
 from api.domain import Item
+from api.flags.door import DOMAIN
 from api.flags.items import items
 from api.seals import Seal, reveal
 from engine.messages import Address
+from storage.folder import KEY
 
 ADDRESS = Address("demo", "environment", "env_1")
 PLAIN = "the-upstream-key"
@@ -94,6 +97,12 @@ def test_zero_is_the_lower_bound_of_times(key: str) -> None:
     assert refusal(**{key: float("inf")}) == f"flags.env_1.{key} is not a usable number"
 
 
+@pytest.mark.parametrize("seconds", [0, 0.01, 86_400])
+def test_polls_have_a_pause_between_them(seconds: float) -> None:
+    """Its bounds are allowed; so is 0, which polls once."""
+    assert declared(polling_interval=seconds).polling_interval == seconds
+
+
 def refusal(**settings: Any) -> str:
     """The sentence with which settings are refused."""
     with pytest.raises(ValueError, match=r"flags\.env_1") as error:
@@ -107,6 +116,15 @@ def refusal(**settings: Any) -> str:
         ("token_days", 0, " is above 0"),
         ("hit_days", -1, " is above 0"),
         ("timeout", 601, " is at most 600 seconds"),
+        ("hit_deduplication_time", 3_601, " is at most 3600 seconds"),
+        ("fetch_flags_buffering_time", 1e300, " is at most 86400 seconds"),
+        ("polling_interval", 1e300, " is at most 86400 seconds"),
+        ("polling_interval", 0.0099, " is 0 or at least 0.01 seconds"),
+        ("polling_interval", 5e-324, " is 0 or at least 0.01 seconds"),
+        ("assignment_days", 1e300, " is at most 36500 days"),
+        ("hit_days", 1e300, " is at most 36500 days"),
+        ("report_days", 1e300, " is at most 36500 days"),
+        ("token_days", 36_501, " is at most 36500 days"),
         ("timeout", "2", ": Expected `float`, got `str`"),
         ("timeout", True, ": Expected `float`, got `bool`"),
         ("fetch_now", 1, ": Expected `bool`, got `int`"),
@@ -246,3 +264,17 @@ async def test_settings_of_a_house_are_shown_in_the_sdks_names(tmp_path: Path) -
         assert shown["sdkStatus"] == 1
         facts = (await door.admin("GET", "/v1/actors/environment/env_1/facts")).json()["facts"]
         assert facts[0]["data"]["sdkStatuses"] == [1]
+
+
+async def test_a_lost_key_file_is_noticed_when_the_project_is_applied_again(tmp_path: Path) -> None:
+    """The document is the same, but nothing sealed before can be opened: it is sealed anew."""
+    document = {"project": "demo", "flags": {"env_1": {"upstream_key": PLAIN}}}
+    async with open_caller(tmp_path, domains=(DOMAIN,)) as caller:
+        first = await declare(caller.house, document, "test")
+        again = await declare(caller.house, document, "test")
+        assert ("flags.env_1.settings" in first.applied, again.applied) == (True, ())
+        (tmp_path / KEY).unlink()
+        caller.house.seal = Seal(tmp_path / KEY)
+        assert "flags.env_1.settings" in (await declare(caller.house, document, "test")).applied
+        state = (await caller.house.directory.peek(ADDRESS)).state
+        assert reveal(state.settings.upstream_key, caller.house.seal) == PLAIN

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import trio
 from flag_polls import ADDRESS, DATE, FILE, LATER, OTHER, URL, bucketing, open_polls, wait
+from peers import calling, peer
 from stage import PROJECT
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.flags.environment import KIND
 from actors.flags.environment_words import Configured, PutBucketing, Summary
 from actors.flags.settings import Settings
 from api.flags import polling
+from api.outgoing import Got, TimedOut
 from engine.envelope import Envelope
 from engine.messages import Address, Fact
 from engine.ports import Change, Entry
@@ -158,6 +163,50 @@ async def test_only_so_many_are_polled_at_once(autojump_clock, tmp_path: Path) -
         await wait(10)
         assert world.upstream.most_under_way == polling.POLLS_AT_ONCE_MAX
         assert len(world.upstream.asked) == 20
+
+
+async def test_upstreams_that_hang_starve_no_other(
+    autojump_clock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They have every place, and long timeouts: a turn comes in ten seconds, again and again."""
+    async with open_polls(tmp_path) as world:
+        answering = world.upstream.request
+
+        async def request(method: str, url: str, **more: Any) -> Got:
+            if url.endswith("?hangs"):
+                await trio.sleep(more["seconds"])
+                raise TimedOut("cdn.example: no whole answer")
+            return await answering(method, url, **more)
+
+        monkeypatch.setattr(world.upstream, "request", request)
+        slow = {"bucketing_url": f"{URL}?hangs", "timeout": 600.0, "polling_interval": 0.01}
+        for number in range(polling.POLLS_AT_ONCE_MAX):
+            await world.declare(f"slow_{number}", **slow)
+        await wait(0)
+        await world.declare()
+        await wait(10)
+        assert world.updates == [HASH]
+        await wait(100)
+        pauses = [later - sooner for sooner, later in pairwise(world.times)]
+        assert max(pauses) <= 5 + 10
+        assert len(pauses) >= 6
+
+
+async def test_a_poll_reads_for_ten_seconds_at_most(mock_clock: MockClock, tmp_path: Path) -> None:
+    """A body that does not end is left then, whatever the timeout."""
+    mock_clock.rate = 1
+    half = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"
+    async with peer(half) as one, calling() as outgoing, open_polls(tmp_path) as world:
+        world.house.outgoing = outgoing
+        await world.declare(bucketing_url=one.url, upstream_private=True, timeout=600.0)
+        await one.heard.wait()
+        await wait_all_tasks_blocked(0.01)
+        assert world.facts == []
+        mock_clock.jump(10)
+        await one.wait_until_gone()
+        await wait_all_tasks_blocked(0.01)
+        error = "127.0.0.1: no whole answer within 10 s"
+        assert world.facts == [{"poll": {"error": error}, "sdkStatuses": [0]}]
 
 
 async def test_what_was_declared_before_polling_began_is_polled(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 from flag_door import CLIENT, KEY, Door, Visitors, open_door, socket
 
+from api.flags import tokens
 from engine.messages import Address, Erase
 from storage.projects import find, keys_of
 
@@ -96,6 +98,22 @@ async def test_a_token_ends_with_its_visitor(door: Door) -> None:
     await door.visitors.new()
     assert (await mine("GET", "/v")).status == 401
     assert (await door.with_token(token)("GET", "/v")).status == 401
+
+
+async def test_a_token_never_outlives_an_erasure(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is there before its visitor: whoever erases the visitor finds it, however soon."""
+    seen: list[bool] = []
+    mint = tokens.mint
+
+    async def watched(*given: Any) -> str:
+        seen.append((await door.house.directory.peek(Address("demo", "visitor", "env_1:v"))).exists)
+        return await mint(*given)
+
+    monkeypatch.setattr(tokens, "mint", watched)
+    assert (await door.browser.new())["token"]
+    assert seen == [False]
 
 
 @pytest.mark.parametrize("who", ["alone", "beside"])

@@ -12,10 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.flags.environment_words import PollFailed
+from actors.flags.flag_values import value_of
+from actors.flags.names import LogLevel, Tag
 from actors.flags.visitor import VISITOR
+from actors.flags.visitor_tracking import HITS_MAX
 from actors.flags.visitor_words import ExposeAll, FetchFlags, Open, SendHits, UpdateContext
 from api.flags import given as judged
 from api.flags.given import Unusable
+from api.flags.showing import LINES_MAX, LogLine, lines_of
+from engine.effects import Note
 from engine.messages import Address, Command
 
 HIT = {"type": "EVENT", "category": "User Engagement", "action": "click"}
@@ -161,12 +166,25 @@ async def test_a_body_that_is_too_big_is_413(door: Door) -> None:
     assert got.status == 413
 
 
-async def test_a_visitor_too_big_to_show_is_413(door: Door) -> None:
-    """The same limit as for every actor."""
+@pytest.mark.parametrize("size", [1, 8_000])
+async def test_a_visitor_stays_small(door: Door, size: int) -> None:
+    """What a context may hold in all is bounded: the rest is skipped, with a remark."""
     await door.visitors.new(fetchNow=False)
-    context = {f"key{number}": "x" * 8_000 for number in range(40)}
-    problem = await door.visitors.refused(413, "updateContext", context=context)
-    assert problem["code"] == "too_big_to_show"
+    for start in range(0, 100, 10):
+        keys = range(start, start + 10)
+        await door.visitors.do("updateContext", context={f"k{key}": "x" * size for key in keys})
+    shown = (await door.visitors("GET", "/v")).json()
+    assert len([key for key in shown["context"] if key.startswith("k")]) == (
+        100 if size == 1 else 7
+    )
+
+
+async def test_initial_flags_stay_small(door: Door) -> None:
+    """What a caller brings along is bounded as well."""
+    flag = {"campaignId": "c", "variationGroupId": "g", "variationId": "v", "hex": "7b7d"}
+    many = [{"key": f"key-{number}", **flag} for number in range(2_000)]
+    got = await door.visitors("POST", "", {"visitorId": "v", "initialFlagsData": many})
+    assert (got.status, got.json()["code"]) == (422, "unusable")
 
 
 async def test_opening_at_an_address_obeys_the_same_rules(door: Door) -> None:
@@ -322,6 +340,26 @@ def test_judging_raises_nothing_but_its_own(context: Any, hits: Any) -> None:
             assert refused.notes
             msgspec.json.encode(refused.body())
         assert judged.rows_of(command) >= 1
+
+
+def test_noise_fills_no_log() -> None:
+    """However much is wrong: some remarks, and one that counts the rest at its highest level."""
+    notes = [Note(LogLevel.DEBUG, Tag.ADD_HIT, "again")] * LINES_MAX
+    rest = [Note(LogLevel.ERROR, Tag.CACHE, "bad"), *notes, Note(LogLevel.ALL, Tag.CACHE, "no")]
+    assert len(lines_of(notes, LogLevel.DEBUG)) == LINES_MAX
+    shown = lines_of([*notes, *rest], LogLevel.DEBUG)
+    assert len(shown) == LINES_MAX + 1
+    assert shown[-1] == LogLine(LogLevel.ERROR, Tag.CACHE, "51 more remarks are left out")
+    _, note = value_of(None, 1, "k" * 1_000)
+    assert note is not None
+    assert len(note.text) < 200
+
+
+def test_no_more_hits_are_judged_than_may_come() -> None:
+    """The rules take none of a longer list, so looking at all of it would be for nothing."""
+    judged.check(SendHits(hits=(HIT, *[{}] * HITS_MAX)))
+    with pytest.raises(Unusable):
+        judged.check(SendHits(hits=(*[{}] * HITS_MAX, HIT)))
 
 
 @pytest.mark.parametrize(
