@@ -8,7 +8,7 @@ import time
 
 from benchmarks.figures import Figure, show, write
 
-MEASURES = ("commands", "evaluation", "http", "live", "memory", "start")
+MEASURES = ("commands", "evaluation", "http", "live", "memory", "start", "visitors")
 
 
 def main() -> None:

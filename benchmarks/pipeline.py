@@ -16,8 +16,9 @@ from itertools import islice
 from benchmarks.listeners import READ_BYTES, masked, upgrade
 from benchmarks.load import WARM_SECONDS
 
-MARK, REFUSED = b'"t":"res"', b'"ok":fal'
-"""In every answer, in every refusal; the second is not longer than the first."""
+MARK, REFUSED, PING = b'"t":"res"', b'"ok":fal', b'"t":"pin'
+"""In every answer, in every refusal, in every ping; none is longer than the first."""
+PONG = b'{"t":"pong"}'
 
 
 class Pipe:
@@ -45,6 +46,8 @@ class Pipe:
         joined = self._tail + data
         if REFUSED in joined:
             raise RuntimeError(f"a command was refused: {joined[-400:]!r}")
+        if PING in joined:
+            self.socket.sendall(masked(PONG))
         self._tail = joined[1 - len(MARK) :]
         answers = joined.count(MARK)
         self.under_way -= answers
@@ -97,8 +100,8 @@ def pour(
         pipes.close()
 
 
-def pour_all(port: int, key: str, orders: Iterable[bytes], in_flight: int, sockets: int) -> float:
-    """Send every command over some sockets; commands answered in a second."""
+def pour_all(port: int, key: str, orders: Iterable[bytes], sockets: int, in_flight: int) -> float:
+    """Send every command, over some sockets; commands answered in a second."""
     pipes = Pipes(port, key, orders, sockets)
     try:
         started = time.perf_counter()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,7 +53,7 @@ def write_files(folder: Path, **limits: float) -> list[str]:
 # --- what they do
 
 
-def opened(visitors: Sequence[str]) -> Iterator[Told]:
+def opened(visitors: Iterable[str]) -> Iterator[Told]:
     """Each is created, consents, says a few things about itself, and has its flags fetched."""
     for number, visitor in enumerate(visitors):
         context = {
