@@ -189,24 +189,45 @@ def demo() -> Iterator[list[str]]:
 
 
 def test_the_demo_works_as_printed(demo: list[str]) -> None:
-    """Every address opens, every curl line answers, and the watch line shows the panic switch."""
+    """Every address opens, every curl line answers, and the watch lines show what those change."""
     if shutil.which("curl") is None:
         pytest.skip("needs curl, which is not installed here")
-    (watch_line,) = (line for line in demo if " watch " in line)
+    visitor_line, environment_line = (line for line in demo if "callboard watch " in line)
     *reading, panic = (line for line in demo if line.startswith("curl"))
     for line in (line.split()[0] for line in demo if line.startswith("http")):
         assert shell(f"curl -sf -o /dev/null -w '%{{http_code}}' {line}") == "200"
-    for line in reading:
-        assert json.loads(shell(line))
-    watching = Watching(["sh", "-c", f"exec {watch_line}"])
-    try:
-        before = watching.next()
+    with watching(visitor_line) as visitor:
+        assert visitor.next()["state"] is None
+        for line in reading:
+            code, body = answered(line)
+            assert code == (201 if line.endswith("/visitors") else 200), body
+        assert [visitor.next()["name"] for _ in range(5)] == SEEN_OF_BOB
+    with watching(environment_line) as environment:
+        before = environment.next()
         assert before["state"]["panic"] is False
-        assert json.loads(shell(panic))["panic"] is True
-        after = watching.next()
-        assert after["version"] == before["version"] + 1
+        assert answered(panic)[1]["panic"] is True
+        assert environment.next()["version"] == before["version"] + 1
+
+
+SEEN_OF_BOB = ["Opened", "Fetched", "ContextUpdated", "FetchStarted", "Fetched"]
+"""What the printed lines do to the visitor, as the first watch line shows it."""
+
+
+@contextlib.contextmanager
+def watching(line: str) -> Iterator[Watching]:
+    """A printed watch line under way; it leaves in good order."""
+    one = Watching(["sh", "-c", f"exec {line}"])
+    try:
+        yield one
     finally:
-        assert watching.stop() == 0
+        code = one.stop()
+    assert code == 0
+
+
+def answered(line: str) -> tuple[int, Any]:
+    """Status and body of a printed curl line."""
+    body, _, code = shell(f"{line} -w '\n%{{http_code}}'").rpartition("\n")
+    return int(code), json.loads(body)
 
 
 def shell(line: str) -> str:

@@ -211,7 +211,6 @@ def test_hits_of_all_kinds_are_counted(sdk: Client, operator: Operator) -> None:
         ("PAGEVIEW", ""): 1,
         ("SCREENVIEW", ""): 1,
         ("TRANSACTION", "sales"): 1,
-        ("ITEM", ""): 1,
         ("EVENT", "click"): 1,
     }
 

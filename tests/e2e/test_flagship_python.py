@@ -95,7 +95,6 @@ def test_exposures_and_hits_are_counted(sdk: Client, operator: Operator) -> None
         ("PAGEVIEW", ""): 1,
         ("SCREENVIEW", ""): 1,
         ("TRANSACTION", "sales"): 1,
-        ("ITEM", ""): 1,
         ("EVENT", "click"): 1,
     }
 
