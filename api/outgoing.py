@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from functools import cache
 from urllib.parse import SplitResult, urlsplit
 
 import h11
@@ -60,6 +61,12 @@ class Got(msgspec.Struct, frozen=True):
     body: bytes
 
 
+@cache
+def usual_trust() -> ssl.SSLContext:
+    """Whom the system believes; reading it takes some hundredths of a second, so once a process."""
+    return httpcore.default_ssl_context()
+
+
 class Outgoing:
     """Calls to others, at most `connections_max` at once; more wait for their turn.
 
@@ -75,7 +82,7 @@ class Outgoing:
         trust: ssl.SSLContext | None = None,
         resolve: Resolve | None = None,
     ) -> None:
-        trust = trust or httpcore.default_ssl_context()
+        trust = trust or usual_trust()
         resolve = resolve or Lookup()
         # Two pools: a connection to a private address is never there for a call that may not have
         # it. Callers wait for a place here and never in a pool, which loses one for good when its

@@ -83,6 +83,9 @@ def test_an_erasure_ends_the_draft():
         "front",
         None,
     )
+    assert not change.own_only
+    (change,) = drafted(SetCode(code="1"), Erase(own_only=True)).entry().changes
+    assert change.own_only
 
 
 def test_only_the_stored_alarm_counts():

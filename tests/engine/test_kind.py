@@ -170,6 +170,8 @@ def test_erasing_leaves_a_tombstone():
     step = DOOR.decide(opened, Erase(privacy=True), Moment(2_000))
     assert (step.erases, step.privacy, step.state, step.alarm_at_ms) == (True, True, None, None)
     assert step.events == (Erased(privacy=True),)
+    assert not step.own_only
+    assert DOOR.decide(opened, Erase(privacy=True, own_only=True), Moment(2_000)).own_only
     tombstone = after(DOOR, opened, Erase())
     assert tombstone == Snapshot(ADDRESS, 2, 0, None, "erased")
     assert not tombstone.exists
