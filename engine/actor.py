@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Actor:
-    """One awake actor. `deliver` and `stop` are plain; everything else is its own task's."""
+    """One awake actor. What others call, down to `is_idle`, is plain; the rest is its task's."""
 
     __slots__ = ("_directory", "_outcome", "_spot", "_stopping", "_told", "address", "is_busy",
                  "kind", "mailbox", "snapshot", "used_at")  # fmt: skip
@@ -45,8 +45,6 @@ class Actor:
         self._told: Snapshot | None = None  # what listeners know of; outlives a failure
         self._spot = Spot()
 
-    # --- from outside, plain
-
     def deliver(self, envelope: Envelope) -> None:
         """Put a command into the mailbox; raises `Overloaded` when it is full."""
         if len(self.mailbox) >= self._directory.limits.mailbox_commands_max:
@@ -60,12 +58,19 @@ class Actor:
         self._stopping = True
         self._spot.wake()
 
+    def overtaken(self, snapshot: Snapshot) -> None:
+        """A joint step of somebody else changed this actor, and told it."""
+        if self.snapshot is not None:
+            self.snapshot = self._told = snapshot
+
+    def doubt(self, told: Snapshot) -> None:
+        """A joint step may have changed this actor, untold since `told`: it reads itself again."""
+        self._told, self.snapshot = told, None
+
     @property
     def is_idle(self) -> bool:
         """True if it may sleep: nothing waits and nothing is under way."""
         return not self.is_busy and not self.mailbox
-
-    # --- the task
 
     async def run(self) -> None:
         """Receive and handle until told to stop; however it ends, every caller is answered."""
@@ -127,7 +132,8 @@ class Actor:
 
     async def _decide(self, batch: list[Envelope], taken: Claims, *, fresh: bool) -> Draft:
         directory = self._directory
-        draft = Draft(self.kind, self.snapshot or await self._recall(), directory.limits)
+        snapshot = self.snapshot or await self._recall()
+        draft = Draft(self.kind, snapshot, directory.limits, directory.kinds)
         for envelope in batch:
             if draft.ends_here:
                 break
@@ -149,6 +155,8 @@ class Actor:
             try:
                 if isinstance(outcome, Committed):
                     self._tell(draft, outcome)
+                elif isinstance(outcome, Failed) and outcome.everything:
+                    self._directory.doubt(draft.others)
             finally:
                 self._outcome = outcome
                 self._spot.wake()
@@ -161,8 +169,9 @@ class Actor:
     def _tell(self, draft: Draft, outcome: Committed) -> None:
         """Remember, publish, reply: after the commit, and nothing can come between."""
         self.snapshot = self._told = draft.after
-        for (fact, before, after), seq in zip(draft.facts, outcome.seqs, strict=True):
-            self._directory.tell(self.kind, seq, fact, before, after)
+        for seq, told in zip(outcome.seqs, draft.told, strict=True):
+            self._directory.tell(seq, *told)
+        self._directory.remember(draft.others)
         if draft.rang or draft.after.alarm_at_ms != draft.before.alarm_at_ms:
             self._directory.note_alarm(self.address, draft.after.alarm_at_ms)
         if draft.effects:
@@ -170,7 +179,7 @@ class Actor:
         for envelope, result, rows in draft.results:
             if isinstance(result, Reply) and rows.start != rows.stop:
                 result = msgspec.structs.replace(result, rows=tuple(outcome.rows[rows]))
-            self._answer(envelope, result)
+            self._directory.answer(self.address, envelope, result)
 
     async def _finish(self, draft: Draft, batch: list[Envelope]) -> None:
         """Put back what was not decided; after a broken rule, forget and read again first."""
@@ -182,8 +191,8 @@ class Actor:
     async def _fail(
         self, batch: list[Envelope], error: Exception, everything: bool = False
     ) -> None:
-        directory, what = self._directory, "commit" if everything else "entry"
-        directory.observer.failed(self.address, what, error)
+        directory = self._directory
+        directory.observer.failed(self.address, "commit" if everything else "entry", error)
         if everything:
             self._answer_all(batch, Unavailable("the store cannot commit now"))
         elif isinstance(error, EngineError):
@@ -207,13 +216,6 @@ class Actor:
         self.snapshot = self._told = found
         return found
 
-    # --- answering
-
-    def _answer(self, envelope: Envelope, result: Reply | Exception) -> None:
-        if not envelope.is_answered:
-            self._directory.answered(self.address, envelope, result)
-            envelope.answer(result)
-
     def _answer_all(self, envelopes: list[Envelope], error: Exception) -> None:
         for envelope in envelopes:
-            self._answer(envelope, error)
+            self._directory.answer(self.address, envelope, error)

@@ -12,6 +12,7 @@ import random
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from time import perf_counter
 from typing import Any
@@ -27,10 +28,16 @@ from engine.errors import EngineError, Overloaded, Unavailable, UnknownKind
 from engine.hub import Hub, Told
 from engine.kind import Kind
 from engine.limits import Limits
-from engine.messages import Address, Command, Fact, Reply, Snapshot, check_id
+from engine.messages import Address, AlarmDue, Command, Fact, Reply, Snapshot, check_id
 from engine.once import Once
+from engine.part import Part
 from engine.ports import REDACTED, Clock, Committed, Entry, Failed, Observer, Silent, Store
 from engine.sight import Sightings
+
+NEVER_MS = -1
+"""No alarm is stored for that time: it is ignored, and reading comes before ignoring."""
+TOLD_MAX = 4_096
+"""Actors whose newest told version is known: far more than take part in commits under way."""
 
 
 class Directory:
@@ -67,6 +74,7 @@ class Directory:
         self._once = Once(self)
         self._nursery = nursery
         self._awake: OrderedDict[Address, Actor] = OrderedDict()
+        self._told: dict[Address, int] = {}
         self.is_closed = False
         self._quiet = trio.Event()
         self._counts = dict.fromkeys(("commands", "refused", "failed", "woken", "slept"), 0)
@@ -220,15 +228,44 @@ class Directory:
     # --- telling
 
     def tell(
-        self, kind: Kind[Any], seq: int, fact: Fact, before: Snapshot, after: Snapshot
+        self, seq: int, kind: Kind[Any], fact: Fact, before: Snapshot, after: Snapshot
     ) -> None:
         """Publish one committed fact. Plain: called between commit and reply."""
         self.sightings.forget(after.address)
+        self._note_told(after)
         epoch = f"{self.store.epoch}.{after.generation}"
         try:
             self.hub.publish(Told(kind, epoch, seq, fact, before, after))
         except Exception as error:  # a listener that breaks holds up no reply and no actor
             self.observer.failed(after.address, "listener", error)
+
+    def _note_told(self, after: Snapshot) -> None:
+        """The newest version that was told of somebody; of the last few thousand."""
+        self._told.pop(after.address, None)
+        self._told[after.address] = after.version
+        if len(self._told) > TOLD_MAX:
+            del self._told[next(iter(self._told))]
+
+    def remember(self, parts: Iterable[Part]) -> None:
+        """They took part in another's commit: who is awake goes on from there."""
+        for before, after in ((part.before, part.after) for part in parts):
+            if (actor := self._awake.get(after.address)) is not None:
+                actor.overtaken(after)
+            if after.alarm_at_ms != before.alarm_at_ms:
+                self.note_alarm(after.address, after.alarm_at_ms)
+
+    def doubt(self, parts: Iterable[Part]) -> None:
+        """A commit with these parts reported failure and may have happened: they tell what did.
+
+        If something newer than a part began with was told, the fence let nothing of it happen.
+        """
+        for part in parts:
+            address = part.before.address
+            if self._told.get(address, 0) <= part.before.version:
+                with suppress(EngineError):  # no room for it: listeners find out by a ping
+                    actor = self._awake.get(address) or self._wake(address)
+                    actor.doubt(part.before)
+                    actor.deliver(Envelope(AlarmDue(at_ms=NEVER_MS)))
 
     async def tell_missed(self, kind: Kind[Any], told: Snapshot, found: Snapshot) -> None:
         """Tell what was committed from `told` to `found` but never told: facts, alarm, effects."""
@@ -240,13 +277,15 @@ class Directory:
                 if one.name != REDACTED and one.version <= found.version:
                     fact = kind.fact(one)
                     known, before = before, kind.fold(before, [fact])
-                    self.tell(kind, one.seq, fact, known, before)
+                    self.tell(one.seq, kind, fact, known, before)
         if found.alarm_at_ms != told.alarm_at_ms:
             self.note_alarm(address, found.alarm_at_ms)
         self.note_effects(())
 
-    def answered(self, address: Address, envelope: Envelope, result: Reply | Exception) -> None:
-        """Count and log one answer."""
+    def answer(self, address: Address, envelope: Envelope, result: Reply | Exception) -> None:
+        """Answer a command that waits for it; count and log the answer."""
+        if envelope.is_answered:
+            return
         seconds = perf_counter() - envelope.started
         version, outcome = 0, "ok"
         if isinstance(result, Reply):
@@ -257,6 +296,7 @@ class Directory:
             self._counts["refused" if outcome == "refused" else "failed"] += 1
         self._counts["commands"] += 1
         self.observer.handled(address, envelope.command.wire_name(), outcome, version, seconds)
+        envelope.answer(result)
 
     def statistics(self) -> Mapping[str, float]:
         """Awake actors, commands waiting, and counters since the start."""

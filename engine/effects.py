@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from engine.messages import Address, Event
+from engine.messages import Address, Command, Event
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +63,17 @@ class Document(msgspec.Struct, frozen=True, dict=True):
         return hashlib.sha256(self.body).hexdigest()
 
 
+class Also(msgspec.Struct, frozen=True):
+    """A joint step: another actor of the project carries out `command` in the same commit.
+
+    It is decided by that actor's own tables on its committed state, which the decision must have
+    needed; if they refuse it, the whole step is refused. Nothing of it is stored unless all is.
+    """
+
+    address: Address
+    command: Command
+
+
 class Note(msgspec.Struct, frozen=True):
     """A remark for whoever asked, and for the log: nothing is stored of it.
 
@@ -77,7 +88,7 @@ class Note(msgspec.Struct, frozen=True):
 Caused = tuple[Address, int, Effect]
 """An effect with the actor and the version whose fact it rode with."""
 
-Yielded = Event | Effect | Append | Claim | Release | Document | Note
+Yielded = Event | Effect | Append | Claim | Release | Document | Also | Note
 
 
 class Needs(msgspec.Struct, frozen=True):

@@ -63,8 +63,7 @@ class Once:
             )
             raise
         reply = Reply(kept.address, kept.version, kept.generation, state, repeated=True)
-        self._directory.answered(address, envelope, reply)
-        envelope.answer(reply)
+        self._directory.answer(address, envelope, reply)
 
     async def _state(self, kept: Kept) -> Any:
         """The state the first answer showed: as kept, else folded anew from the facts."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from engine.effects import Append, Claim, Document, Effect, Note, Release, Yielded
+from engine.effects import Also, Append, Claim, Document, Effect, Note, Release, Yielded
 from engine.messages import Event
 
 
@@ -46,6 +46,7 @@ class Step(msgspec.Struct, frozen=True):
     claims: tuple[Claim | Release, ...] = ()
     documents: tuple[Document, ...] = ()
     notes: tuple[Note, ...] = ()
+    also: tuple[Also, ...] = ()
     erases: bool = False
     privacy: bool = False
     own_only: bool = False
@@ -67,6 +68,7 @@ class Step(msgspec.Struct, frozen=True):
             claims=(*found.get(Release, ()), *found.get(Claim, ())),
             documents=tuple(found.get(Document, ())),
             notes=tuple(found.get(Note, ())),
+            also=tuple(found.get(Also, ())),
         )
 
 

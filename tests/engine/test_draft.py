@@ -28,7 +28,7 @@ def drafted(*commands: Command, before: Snapshot = NOBODY, moment: Moment = NOW)
 def test_commands_are_decided_on_what_those_before_them_led_to():
     """Facts count on from each other; a refusal rests on the tentative state."""
     draft = drafted(Open(code="1234"), SetCode(code="1"), Shut(), SetCode(code="2"))
-    assert [fact.version for fact, _, _ in draft.facts] == [1, 2, 3]
+    assert [fact.version for fact, _, _ in draft.own.facts] == [1, 2, 3]
     assert [type(result) for _, result, _ in draft.results] == [Reply, Refused, Reply, Reply]
     (change,) = draft.entry().changes
     assert (change.expected, change.version, change.phase) == (0, 3, "locked")
@@ -117,7 +117,7 @@ def test_an_alarm_that_leads_to_nothing_is_cleared():
         before = Snapshot(door(), 1, 0, state, "locked", (START_MS,), START_MS + 7)
         draft = Draft(kind, before, Limits())
         draft.decide(Envelope(AlarmDue(at_ms=START_MS + 7)), NOW)
-        assert (draft.after.alarm_at_ms, draft.facts) == (None, [])
+        assert (draft.after.alarm_at_ms, draft.own.facts) == (None, [])
         assert draft.entry().changes[0].version == 1
 
 

@@ -29,7 +29,7 @@ def tell_before_store(patch: pytest.MonkeyPatch) -> None:
     commit = Actor._commit
 
     async def commit_later(self: Actor, draft: Draft) -> Outcome:
-        seqs = tuple(range(1, len(draft.facts) + 1))
+        seqs = tuple(range(1, len(draft.own.facts) + 1))
         rows = tuple(range(sum(len(range(*r.indices(9**9))) for _, _, r in draft.results)))
         self._tell(draft, Committed(seqs, rows))
         return await commit(self, draft)
@@ -103,6 +103,16 @@ def queue_of_a_slow_listener_blocks_the_actor(patch: pytest.MonkeyPatch) -> None
     patch.setattr(Actor, "_finish", finish_when_all_have_room)
 
 
+def who_took_part_goes_on_as_before(patch: pytest.MonkeyPatch) -> None:
+    """After a joint step the others are told and do not know it."""
+    patch.setattr(Directory, "remember", lambda _self, _parts: None)
+
+
+def a_joint_step_that_may_have_happened_is_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """After a commit that only reported failure nobody looks at the others."""
+    patch.setattr(Directory, "doubt", lambda _self, _parts: None)
+
+
 BUGS: tuple[Plant, ...] = (
     tell_before_store,
     lose_the_command_that_arrives_as_the_actor_falls_asleep,
@@ -110,4 +120,6 @@ BUGS: tuple[Plant, ...] = (
     version_not_advanced,
     alarm_scheduled_later_than_stored,
     queue_of_a_slow_listener_blocks_the_actor,
+    who_took_part_goes_on_as_before,
+    a_joint_step_that_may_have_happened_is_forgotten,
 )

@@ -10,12 +10,14 @@ from collections import deque
 from typing import Any
 
 from toy import DOOR, Chimed, Closed
+from toy_box import BOX, BUYER, Rang
 
-from engine.errors import ActorFailed, EngineError, Refused, Unavailable
+from engine.errors import ActorFailed, Busy, EngineError, Refused, Unavailable
 from engine.hub import Told
 from engine.messages import Address, Command, Erased, Fact, Reply, Snapshot
 from storage.shelf import Shelf
 
+KINDS = {kind.name: kind for kind in (DOOR, BOX, BUYER)}
 SLACK_MS = 1_500
 """An alarm rings this soon after it is due: it may have to wait for four slow commits."""
 
@@ -36,6 +38,7 @@ class Checker:
         self.trace: deque[str] = deque(maxlen=12)
         self.counts: dict[str, int] = {}
         self.troubled = False
+        self._first: Violation | None = None
 
     def note(self, what: str) -> None:
         """Write a line of the trace."""
@@ -48,7 +51,14 @@ class Checker:
     def fail(self, what: str) -> None:
         """Say which seed it was, and what happened last."""
         trace = "\n".join(self.trace)
-        raise Violation(f"seed {self.seed}, {self.now_ms} ms: {what}\n{trace}")
+        violation = Violation(f"seed {self.seed}, {self.now_ms} ms: {what}\n{trace}")
+        self._first = self._first or violation
+        raise violation
+
+    def raise_first(self) -> None:
+        """Raise what was found where nobody let it through: a listener's error is its own."""
+        if self._first is not None:
+            raise self._first
 
     def require(self, holds: bool, what: str) -> None:
         """Fail unless it holds."""
@@ -88,7 +98,8 @@ class Checker:
         self.note(f"heard {address.id} {fact.version} {fact.name}")
         self.require(self.is_stored(address, fact), f"{address} {fact.version} told, not stored")
         self.require(told.before.version < fact.version == told.after.version, "a push is wrong")
-        rang = len(fact.events) == 1 and fact.events[0] in (Chimed(), Closed(by_itself=True))
+        alone = (Chimed(), Closed(by_itself=True), Rang())
+        rang = len(fact.events) == 1 and fact.events[0] in alone
         if rang:
             due = told.before.alarm_at_ms
             self.require(due is not None and due <= fact.at_ms, f"{address} rang early")
@@ -106,6 +117,7 @@ class Checker:
         expected = isinstance(answer, Refused)
         expected |= isinstance(answer, Unavailable) and self.troubled
         expected |= isinstance(answer, ActorFailed) and command.wire_name() == "break"
+        expected |= isinstance(answer, Busy) and command.wire_name() in ("buy", "fill")
         self.require(expected, f"{command!r} was answered {_shown(answer)}")
 
     def _replied(self, address: Address, reply: Reply, key: str | None) -> None:
@@ -133,10 +145,23 @@ class Checker:
                 late = self.now_ms - row.alarm_at_ms
                 self.require(late <= SLACK_MS, f"{address}: the alarm is {late} ms late")
 
+    def conserved(self) -> None:
+        """At every moment as many tickets were bought as were taken: a joint step is whole."""
+        facts = [fact for facts in self.shelf.facts.values() for fact in facts]
+        taken = sum(fact.name == "Taken" for fact in facts)
+        bought = sum(
+            event.tickets
+            for fact in facts
+            if fact.name == "Bought"
+            for event in BUYER.fact(fact).events
+        )
+        self.require(taken == bought, f"{taken} tickets were taken, {bought} bought")
+
     # --- in the end
 
     def settled(self) -> None:
         """Compare all that was acknowledged with all that is stored."""
+        self.raise_first()
         for address, facts in self.shelf.facts.items():
             first = facts[0].version
             dense = list(range(first, first + len(facts)))
@@ -145,6 +170,7 @@ class Checker:
             self.require(facts[-1].version == self.version(address), f"{address} lost its end")
             self._folds(address)
         self._acknowledged()
+        self.conserved()
         signs = [
             one.body for facts in self.shelf.facts.values() for one in facts if one.name == "Hung"
         ]
@@ -152,15 +178,16 @@ class Checker:
 
     def _folds(self, address: Address) -> None:
         """Replies showed what the facts fold to, and so does the row."""
-        snapshot = DOOR.blank(address)
+        kind = KINDS[address.kind]
+        snapshot = kind.blank(address)
         replies = self.acknowledged.get(address, {})
         for stored in self.shelf.facts[address]:
-            snapshot = DOOR.fold(snapshot, [DOOR.fact(stored)])
+            snapshot = kind.fold(snapshot, [kind.fact(stored)])
             reply = replies.get(snapshot.version)
             if reply is not None and stored.name != "Erased":
                 self.require(reply.state == snapshot.state, f"{address} replied another state")
         row = self.shelf.actors[address]
-        state = None if row.state is None else DOOR.decode_state(row.state)
+        state = None if row.state is None else kind.decode_state(row.state)
         self.require(state == snapshot.state, f"{address}: row and facts differ")
 
     def _acknowledged(self) -> None:

@@ -1,4 +1,4 @@
-"""A seeded small world: some doors, impatient callers, slow listeners, a disk that fails.
+"""A seeded small world: doors, tickets, impatient callers, slow listeners, a disk that fails.
 
 A world has several lives; each ends with a crash of the whole process that keeps only the shelf.
 The last life is a quiet one, after which everything must have come right. One seed decides all:
@@ -13,9 +13,10 @@ from collections import deque
 import trio
 import trio.testing
 from hypothesis.internal.entropy import deterministic_PRNG
-from sim.checker import Checker
+from sim.checker import KINDS, Checker
 from stage import PROJECT, Stage, open_stage
 from toy import Break, Chime, Copy, Hang, Open, SetCode, Shut
+from toy_box import Buy, Fill
 
 from engine.errors import EngineError
 from engine.hub import Said, Told, Topic
@@ -24,6 +25,9 @@ from engine.messages import Address, Command, Erase
 from storage.shelf import Shelf
 
 DOORS = tuple(Address(PROJECT, "door", f"door-{number}") for number in range(4))
+BOXES = tuple(Address(PROJECT, "box", name) for name in "ab")
+BUYERS = tuple(Address(PROJECT, "buyer", name) for name in "xyz")
+EVERYBODY = (*DOORS, *BOXES, *BUYERS)
 LIVES = 3
 LIFE_SECONDS = 20.0
 QUIET_SECONDS = 30.0
@@ -120,7 +124,10 @@ class World:
 
     async def _live(self, seconds: float, *, quiet: bool) -> None:
         self.checker.note("a life begins")
-        async with open_stage(LIMITS, shelf=self.shelf) as stage, trio.open_nursery() as nursery:
+        async with (
+            open_stage(LIMITS, shelf=self.shelf, kinds=KINDS.values()) as stage,
+            trio.open_nursery() as nursery,
+        ):
             self.checker.troubled = False
             self._listen(stage, nursery)
             nursery.start_soon(self._watch, stage)
@@ -138,7 +145,7 @@ class World:
 
     def _listen(self, stage: Stage, nursery: trio.Nursery) -> None:
         self.listeners = [
-            Listener(address, self.checker, room) for address in DOORS for room in (1_000, 3)
+            Listener(address, self.checker, room) for address in EVERYBODY for room in (1_000, 3)
         ]
         for listener in self.listeners:
             nursery.start_soon(listener.read, stage, self.dice)
@@ -166,6 +173,8 @@ class World:
                 not_before = now + 2.5
             if now > not_before:
                 self.checker.overdue(excused)
+            self.checker.conserved()
+            self.checker.raise_first()
             await trio.sleep(0.05)
 
     async def _trouble(self, stage: Stage) -> None:
@@ -197,7 +206,7 @@ class World:
             with trio.move_on_after(dice.choice((0.0, 0.05)) if dice.random() < 0.1 else 60.0):
                 await self._ask(stage, address, command, key)
             if dice.random() < 0.1:
-                self.checker.peeked(await stage.directory.peek(dice.choice(DOORS)))
+                self.checker.peeked(await stage.directory.peek(dice.choice(EVERYBODY)))
 
     async def _ask(self, stage: Stage, address: Address, command: Command, key: str | None) -> None:
         try:
@@ -211,6 +220,8 @@ class World:
         dice = self.dice
         if self.keys and dice.random() < 0.15:
             return dice.choice(self.keys[-5:])
+        if dice.random() < 0.45:
+            return self._trade()
         address = dice.choice(DOORS)
         if dice.random() < 0.25 and address is not DOORS[0]:  # door 0 is the one that is erased
             number = len(self.keys)
@@ -228,6 +239,18 @@ class World:
             Erase() if address is DOORS[0] and number < 300 else Open(code="1234"),
         )
         return None, address, dice.choice(commands)
+
+    def _trade(self) -> tuple[str | None, Address, Command]:
+        """Somebody buys tickets, out of one box or several; now and then a box is filled."""
+        dice = self.dice
+        if dice.random() < 0.5:
+            return None, dice.choice(BOXES), Fill(tickets=dice.randrange(1, 4))
+        boxes = tuple(dice.choice("ab") for _ in range(dice.randrange(1, 4)))
+        buy = (dice.choice(BUYERS), Buy(boxes=boxes))
+        if dice.random() < 0.5:
+            self.keys.append((f"key-{len(self.keys)}", *buy))
+            return self.keys[-1]
+        return None, *buy
 
 
 def run_world(seed: int) -> Checker:
