@@ -34,8 +34,6 @@ from engine.part import Part
 from engine.ports import REDACTED, Clock, Committed, Entry, Failed, Observer, Silent, Store
 from engine.sight import Sightings
 
-NEVER_MS = -1
-"""No alarm is stored for that time: it is ignored, and reading comes before ignoring."""
 TOLD_MAX = 4_096
 """Actors whose newest told version is known: far more than take part in commits under way."""
 
@@ -240,8 +238,7 @@ class Directory:
             self.observer.failed(after.address, "listener", error)
 
     def _note_told(self, after: Snapshot) -> None:
-        """The newest version that was told of somebody; of the last few thousand."""
-        self._told.pop(after.address, None)
+        self._told.pop(after.address, None)  # the last few thousand are known, in order of telling
         self._told[after.address] = after.version
         if len(self._told) > TOLD_MAX:
             del self._told[next(iter(self._told))]
@@ -255,17 +252,14 @@ class Directory:
                 self.note_alarm(after.address, after.alarm_at_ms)
 
     def doubt(self, parts: Iterable[Part]) -> None:
-        """A commit with these parts reported failure and may have happened: they tell what did.
-
-        If something newer than a part began with was told, the fence let nothing of it happen.
-        """
+        """A commit with these parts reported failure and may have happened: they tell what did."""
         for part in parts:
             address = part.before.address
-            if self._told.get(address, 0) <= part.before.version:
+            if self._told.get(address, 0) <= part.before.version:  # else the fence stopped it
                 with suppress(EngineError):  # no room for it: listeners find out by a ping
                     actor = self._awake.get(address) or self._wake(address)
                     actor.doubt(part.before)
-                    actor.deliver(Envelope(AlarmDue(at_ms=NEVER_MS)))
+                    actor.deliver(Envelope(AlarmDue(at_ms=-1)))  # ignored, after it has read
 
     async def tell_missed(self, kind: Kind[Any], told: Snapshot, found: Snapshot) -> None:
         """Tell what was committed from `told` to `found` but never told: facts, alarm, effects."""
