@@ -57,7 +57,7 @@ class House:
 
     async def give_back(self) -> None:
         """A wave has passed: caches that fill again by themselves are let go."""
-        for thing in self.shelves.values():
+        for thing in (self.directory, *self.shelves.values()):
             release = getattr(thing, "give_back", None)
             if release is not None:
                 release()

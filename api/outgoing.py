@@ -63,7 +63,7 @@ class Got(msgspec.Struct, frozen=True):
 
 @cache
 def usual_trust() -> ssl.SSLContext:
-    """Whom the system believes; reading it takes some hundredths of a second, so once a process."""
+    """Whom the system believes; it is slow to read, so once a process."""
     return httpcore.default_ssl_context()
 
 
@@ -82,11 +82,9 @@ class Outgoing:
         trust: ssl.SSLContext | None = None,
         resolve: Resolve | None = None,
     ) -> None:
-        trust = trust or usual_trust()
-        resolve = resolve or Lookup()
-        # Two pools: a connection to a private address is never there for a call that may not have
-        # it. Callers wait for a place here and never in a pool, which loses one for good when its
-        # waiter is cancelled in the moment of getting it.
+        trust, resolve = trust or usual_trust(), resolve or Lookup()
+        # Two pools: a connection to a private address is not there for calls that may not have it.
+        # Callers wait for a place here: a pool loses one for good when its waiter is cancelled.
         self._pools = {
             private: httpcore.AsyncConnectionPool(
                 ssl_context=trust,

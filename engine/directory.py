@@ -230,18 +230,14 @@ class Directory:
     ) -> None:
         """Publish one committed fact. Plain: called between commit and reply."""
         self.sightings.forget(after.address)
-        self._note_told(after)
+        self._told[after.address] = after.version
+        if len(self._told) > TOLD_MAX:
+            self._told.clear()  # what is told twice then, listeners know by its version
         epoch = f"{self.store.epoch}.{after.generation}"
         try:
             self.hub.publish(Told(kind, epoch, seq, fact, before, after))
         except Exception as error:  # a listener that breaks holds up no reply and no actor
             self.observer.failed(after.address, "listener", error)
-
-    def _note_told(self, after: Snapshot) -> None:
-        self._told.pop(after.address, None)  # the last few thousand are known, in order of telling
-        self._told[after.address] = after.version
-        if len(self._told) > TOLD_MAX:
-            del self._told[next(iter(self._told))]
 
     def remember(self, parts: Iterable[Part]) -> None:
         """They took part in another's commit: who is awake goes on from there."""
@@ -291,6 +287,11 @@ class Directory:
         self._counts["commands"] += 1
         self.observer.handled(address, envelope.command.wire_name(), outcome, version, seconds)
         envelope.answer(result)
+
+    def give_back(self) -> None:
+        """A crowd has gone: what is remembered of it lies scattered over its memory."""
+        self._told.clear()
+        self.sightings.clear()
 
     def statistics(self) -> Mapping[str, float]:
         """Awake actors, commands waiting, and counters since the start."""

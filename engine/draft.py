@@ -8,7 +8,7 @@ functions, no waiting.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -64,11 +64,10 @@ class Draft:
         return self.own.after
 
     @property
-    def told(self) -> Iterator[tuple[Kind[Any], Fact, Snapshot, Snapshot]]:
+    def told(self) -> list[tuple[Kind[Any], Fact, Snapshot, Snapshot]]:
         """Facts to tell, in the order in which the entry states them."""
-        for part in (self.own, *self.others):
-            for fact, before, after in part.facts:
-                yield part.kind, fact, before, after
+        parts = (self.own, *self.others)
+        return [(part.kind, *fact) for part in parts for fact in part.facts]
 
     def decide(self, envelope: Envelope, moment: Moment, taken: Claims = frozenset()) -> None:
         """Decide one command on the tentative state and note its answer."""
@@ -81,7 +80,7 @@ class Draft:
             step = self.kind.decide(self.after, command, moment)
             self._refuse_taken(step, taken)
             self._refuse_too_much(step)
-            others = decide_others(self.own, step.also, moment, self._kinds, self._limits)
+            others = self._decide_others(step, moment) if step.also else ()
         except Exception as error:
             if isinstance(command, AlarmDue) and isinstance(error, Refused):
                 self._has_rung(command)
@@ -90,7 +89,11 @@ class Draft:
             self._accept(envelope, step, moment)
             for part, inner in others:
                 self._take_along(part.after, inner)
-            self.others = tuple(dict.fromkeys(part for part, _ in others))
+
+    def _decide_others(self, step: Step, moment: Moment) -> Sequence[tuple[Part, Step]]:
+        others = decide_others(self.own, step.also, moment, self._kinds, self._limits)
+        self.others = tuple(dict.fromkeys(part for part, _ in others))
+        return others
 
     def fail(self, envelope: Envelope, error: Exception) -> None:
         """Note an error as the answer. A rule that broke ends the draft."""
@@ -184,10 +187,12 @@ class Draft:
     def entry(self) -> Entry:
         """The entry for the store, fenced on what was seen."""
         own = self.after.address
-        reads = {**self._reads, own: self.before.version}
         parts = [part for part in (self.own, *self.others) if part.is_changed]
-        for part in parts:
-            reads.pop(part.after.address, None)
+        reads = self._reads
+        if reads or not self.own.is_changed:
+            changed = {part.after.address for part in parts}
+            reads = {**reads, own: self.before.version}
+            reads = {seen: version for seen, version in reads.items() if seen not in changed}
         return Entry(
             project=own.project,
             at_ms=self._at_ms,

@@ -85,6 +85,10 @@ class Sightings:
                 self._seen.popitem(last=False)
         return found
 
+    def clear(self) -> None:
+        """Forget everybody."""
+        self._seen.clear()
+
     def forget(self, address: Address) -> None:
         """It has changed."""
         self._reading.pop(address, None)

@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
-ROWS_MAX = 16
-"""Rows of one statement: more would save few steps, and the texts of all sizes stay prepared."""
+ROWS_MAX = 64
+"""Rows of one statement: most commits need one, and the texts of all sizes stay a few megabytes."""
 
 Row = tuple[Any, ...]
 
