@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-ROWS_MAX = 64
+ROWS_MAX = 32
 """Rows of one statement: most commits need one, and the texts of all sizes stay a few megabytes."""
 
 Row = tuple[Any, ...]
