@@ -115,7 +115,7 @@ class Walk(Case):
             self.store.commit(entry)
             self.snapshot = draft.after
             check_effects(entry, consented=draft.after.state.consented)
-        for fact, was, after in draft.facts:
+        for fact, was, after in draft.own.facts:
             check_law(was, after, fact)
             check_shown(after, fact)
         for _, result, _ in draft.results:
