@@ -1,9 +1,10 @@
-"""The front of the house: which door a request meant, and who answers it.
+"""The front of the house: which door and route a request meant, and who answers it.
 
 Every request is brought into one form first: the absolute form of proxies is stripped, a mapped
 host name puts its door's prefix in front of the path, and parts are matched raw and decoded after
-(so an id may hold a slash). Then the live socket, the hot routes, and Quart for all the others: one
-table of routes serves both, and the documents made from it.
+(so an id may hold a slash). Then the live socket; else the table says which route is meant, and a
+hot one is answered here, any other by Quart, which has no routes of its own. A path without a route
+is 404 or 405 in the shape of the door that it names.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from time import perf_counter
 from typing import Any
-from urllib.parse import unquote
 
 import quart
 from quart_trio import QuartTrio
@@ -32,20 +32,21 @@ from api.hosts import Hosts
 from api.house import House
 from api.http import Answer, Call, Problem, Route, present_problem
 from api.live.door import live_app
-from api.paths import EVERY_METHOD, HotRoutes, Rest, rule
+from api.paths import Paths
 from api.proxies import Proxies
 
 BODY_BYTES_MAX = 64_000_000
+CALL = "callboard.call"
+"""Where a scope holds the `Call` that Quart answers."""
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def build(house: House, routes: Iterable[Route]) -> App:
     """Make the ASGI application from the house and the table of routes."""
-    table = tuple(routes)
+    paths = Paths(routes)
     hosts = Hosts(house.domains, house.settings.hosts)
-    hot = HotRoutes(route for route in table if route.hot)
-    rest = _quart(house, table)
     proxies = Proxies(house.settings.trusted_proxies)
+    rest = _quart()
     house.origins = origins = Origins(house)
 
     async def front(scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,59 +58,67 @@ def build(house: House, routes: Iterable[Route]) -> App:
         if scope["type"] == "websocket":
             await live_app(house, scope, receive, send)
             return
-        found = hot.find(scope["method"], raw)
+        found = paths.find(scope["method"], raw)
         if found is None and scope["method"] == "OPTIONS" and (origin := asked_by(scope)):
             await send_answer(await origins.preflight(origin), receive, send)
             return
         if found is None:
-            await rest(scope, receive, send)  # type: ignore[arg-type]
+            await send_answer(_nothing(house, scope, paths.methods(raw)), receive, send)
             return
         route, parts = found
         call = Call(house, route, scope, b"")
         call.parts = parts
-        await serve_hot(call, receive, send)
+        if route.hot:
+            await serve_hot(call, receive, send)
+        else:
+            scope[CALL] = call
+            await rest(scope, receive, send)  # type: ignore[arg-type]
 
     return front
 
 
-def _quart(house: House, routes: Iterable[Route]) -> QuartTrio:
+def _nothing(house: House, scope: Scope, methods: set[str]) -> Answer:
+    """404, or 405 where the path has other methods, in the shape of the door that it names."""
+    path: str = scope["path"]
+    if methods:
+        allow = (("Allow", ", ".join(sorted(methods))),)
+        words = "this address has other methods"
+        problem = Problem(405, "method_not_allowed", words, headers=allow)
+    else:
+        problem = Problem(404, "not_found", "there is nothing at this address")
+    house.log.request(scope["method"], path, problem.status, 0.0)
+    name = path.lstrip("/").partition("/")[0]
+    doors = {domain.name: domain.present for domain in house.domains}
+    return doors.get(name, present_problem)(problem, None)
+
+
+def _quart() -> QuartTrio:
+    """Quart, which answers the call in the scope before it looks for routes of its own."""
     app = QuartTrio("callboard", static_folder=None)
-    app.url_map.strict_slashes = False
-    app.url_map.merge_slashes = False
-    app.url_map.converters["rest"] = Rest
     app.config["MAX_CONTENT_LENGTH"] = BODY_BYTES_MAX
     app.config["PROPAGATE_EXCEPTIONS"] = False
-    for number, route in enumerate(routes):
-        methods = list(EVERY_METHOD) if route.method == "*" else [route.method]
-        app.add_url_rule(
-            rule(route.path),
-            f"route_{number}",
-            _view(house, route),
-            methods=methods,
-            strict_slashes=True if route.path.endswith("/") else None,
-            provide_automatic_options=False,
-        )
-    app.register_error_handler(HTTPException, _present_http(house))
-    app.register_error_handler(Exception, _present_broken(house))
+    app.before_request(_view)
+    app.register_error_handler(HTTPException, _present_http)
+    app.register_error_handler(Exception, _present_broken)
     return app
 
 
-def _view(house: House, route: Route) -> Callable[..., Awaitable[quart.Response]]:
-    async def view(**parts: str) -> quart.Response:
-        started = perf_counter()
-        request = quart.request
-        call = Call(house, route, request.scope, b"")
-        call.parts = {name: unquote(part) for name, part in parts.items()}
-        body: Any = await request.get_data(as_text=False)
-        call.body = body
-        if len(call.body) > route.body_bytes_max:
-            answer = route.present(TooBig(route.body_bytes_max), call)
-        else:
-            answer = await respond(call)
-        note_request(call, answer.status, perf_counter() - started)
-        return _response(answer)
+def _call() -> Call:
+    call: Call = quart.request.scope[CALL]  # type: ignore[literal-required]
+    return call
 
-    return view
+
+async def _view() -> quart.Response:
+    started = perf_counter()
+    call = _call()
+    body: Any = await quart.request.get_data(as_text=False)
+    call.body = body
+    if len(call.body) > call.route.body_bytes_max:
+        answer = call.route.present(TooBig(call.route.body_bytes_max), call)
+    else:
+        answer = await respond(call)
+    note_request(call, answer.status, perf_counter() - started)
+    return _response(answer)
 
 
 def _response(answer: Answer) -> quart.Response:
@@ -124,36 +133,17 @@ def _response(answer: Answer) -> quart.Response:
     return response
 
 
-def _present_http(house: House) -> Callable[[Any], Awaitable[quart.Response]]:
-    """404, 405 and their like in the shape of the door that the path names."""
-
-    async def present(error: HTTPException) -> quart.Response:
-        status = error.code or 500
-        words = {404: "there is nothing at this address", 405: "this address has other methods"}
-        code = (error.name or "error").lower().replace(" ", "_")
-        headers = tuple(
-            (name, value) for name, value in error.get_headers() if name in {"Allow", "Retry-After"}
-        )
-        problem = Problem(status, code, words.get(status, ""), headers=headers)
-        path = quart.request.path
-        house.log.request(quart.request.method, path, status, 0.0)
-        return _response(_presenter(house, path)(problem, None))
-
-    return present
+async def _present_http(error: HTTPException) -> quart.Response:
+    """What Quart says of a body: too big for any route, or too slow."""
+    call = _call()
+    status = error.code or 500
+    code = (error.name or "error").lower().replace(" ", "_")
+    note_request(call, status, 0.0)
+    return _response(call.route.present(Problem(status, code), call))
 
 
-def _present_broken(house: House) -> Callable[[Exception], Awaitable[quart.Response]]:
-    async def present(error: Exception) -> quart.Response:
-        house.log.broke("request", error, path=quart.request.path)
-        problem = Problem(500, "internal_error", "something broke here; it has been noted")
-        return _response(_presenter(house, quart.request.path)(problem, None))
-
-    return present
-
-
-def _presenter(house: House, path: str) -> Callable[[Problem, Any], Answer]:
-    door = path.split("/", 2)[1] if path.startswith("/") else ""
-    for domain in house.domains:
-        if domain.name == door:
-            return domain.present
-    return present_problem
+async def _present_broken(error: Exception) -> quart.Response:
+    call = _call()
+    call.house.log.broke("request", error, path=call.path)
+    problem = Problem(500, "internal_error", "something broke here; it has been noted")
+    return _response(call.route.present(problem, call))

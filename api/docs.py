@@ -1,11 +1,12 @@
 """The documentation page, `/docs`: our own, without a script from elsewhere (engine spec 7.6).
 
-It is written from the table of routes when the daemon starts, so it shows just what is there.
+It is written from the table of routes when it is first asked for, so it shows just what is there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from html import escape
 from inspect import getdoc
 from itertools import groupby
@@ -70,14 +71,18 @@ def _article(route: Route) -> str:
 
 def route_for(routes: Iterable[Route]) -> Route:
     """The route that serves the page."""
-    body = page(routes).encode()
+    table = tuple(routes)
     headers = (
         ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
         ("X-Content-Type-Options", "nosniff"),
     )
 
+    @cache
+    def made() -> Answer:
+        return Answer(200, page(table).encode(), "text/html; charset=utf-8", headers)
+
     async def docs(_call: Call) -> Answer:
         """This page."""
-        return Answer(200, body, "text/html; charset=utf-8", headers)
+        return made()
 
     return Route("GET", "/docs", docs, "open", summary="What is served here", tag="documents")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from http import HTTPStatus
 from inspect import getdoc
 from typing import Any
@@ -110,15 +111,20 @@ def _responses(route: Route, schemas: Mapping[int, Any]) -> dict[str, Any]:
 
 
 def routes_for(table: Iterable[Route], doors: Iterable[str]) -> tuple[Route, ...]:
-    """The routes that serve the documents of a table: the whole, and one per door."""
+    """The routes that serve the documents of a table: the whole, and one per door.
+
+    A document is made when it is first asked for: a start needs none.
+    """
     routes = tuple(table)
 
     def serving(prefix: str) -> Route:
-        body = answer(document(routes, prefix))
+        @cache
+        def made() -> Answer:
+            return answer(document(routes, prefix))
 
         async def openapi(_call: Call) -> Answer:
             """The OpenAPI document, made from the table of routes."""
-            return body
+            return made()
 
         path = f"{prefix}/openapi.json"
         return Route("GET", path, openapi, "open", summary="The OpenAPI document", tag="documents")

@@ -1,35 +1,23 @@
-"""How the path of a route is read: one notation for hot routes, for Quart and for the documents.
+"""How the path of a route is read: one notation for all routes and for the documents.
 
 `{name}` is one part of a path, matched raw and decoded after, so it may hold an escaped slash.
 `{name...}`, only at the end, is all the rest, slashes included: for ids that old clients write into
-their paths as they are. A part is never empty. Where both fit, a path without a rest goes first.
+their paths as they are. A part is never empty. Where several routes fit, from left to right a word
+goes before a part and a part before a rest. A path that fits none may end in a slash that is not
+meant, and slashes at its start count as one: nobody is redirected, for old clients do not follow.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote
-
-from werkzeug.routing import PathConverter
 
 from api.http import Route
 
 EVERY_METHOD = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 PART = re.compile(r"\{(\w+)(\.\.\.)?\}")
-REST = "...}"
-
-
-class Rest(PathConverter):
-    """The rest of a path in Quart's table, also where it starts with a slash."""
-
-    regex = ".+"
-    part_isolating = False
-
-
-def rule(path: str) -> str:
-    """A route's path as Quart writes it; the map must know `Rest` as `rest`."""
-    return PART.sub(lambda part: f"<{'rest:' if part[2] else ''}{part[1]}>", path)
 
 
 def shown(path: str) -> str:
@@ -37,51 +25,93 @@ def shown(path: str) -> str:
     return PART.sub(r"{\1}", path)
 
 
-def names(path: str) -> list[str]:
+def names(path: str) -> tuple[str, ...]:
     """Names of the parts of a path."""
-    return [part[1] for part in PART.finditer(path)]
+    return tuple(part[1] for part in PART.finditer(path))
 
 
-class HotRoutes:
-    """The routes answered in front of Quart, found by method and number of parts."""
+def mounted(routes: Iterable[Route], *prefixes: str) -> tuple[Route, ...]:
+    """The same routes below each prefix, like `/door` and `/door/v1`; documents show the first."""
+    table = tuple(routes)
+    return tuple(
+        replace(route, path=prefix + route.path, hidden=route.hidden or number > 0)
+        for number, prefix in enumerate(prefixes)
+        for route in table
+    )
+
+
+@dataclass(slots=True)
+class _Place:
+    """A place in the tree of paths: what may follow, and the routes that end here, by method."""
+
+    words: dict[str, _Place] = field(default_factory=dict)
+    part: _Place | None = None
+    rest: _Place | None = None
+    routes: dict[str, tuple[Route, tuple[str, ...]]] = field(default_factory=dict)
+
+    def next(self, part: str) -> _Place:
+        """The place behind one part of a route's path, made if it is not there."""
+        if "{" not in part:
+            return self.words.setdefault(part, _Place())
+        named = PART.fullmatch(part)
+        if named is None:
+            raise ValueError(f"{part!r} is neither a word nor a name")
+        if named[2]:
+            self.rest = self.rest or _Place()
+            return self.rest
+        self.part = self.part or _Place()
+        return self.part
+
+
+class Paths:
+    """The table of routes as a tree: which route a path means, and which methods it hears.
+
+    Of two routes with the same method and path the first one counts. Raises `ValueError` for a path
+    that is not written as above.
+    """
 
     def __init__(self, routes: Iterable[Route]) -> None:
-        self._by_size: dict[tuple[str, int], list[tuple[Route, tuple[str, ...]]]] = {}
-        self._with_rest: dict[str, list[tuple[Route, tuple[str, ...]]]] = {}
+        self._root = _Place()
         for route in routes:
-            pattern = tuple(route.path.split("/"))
+            place = self._root
+            for part in route.path.lstrip("/").split("/"):
+                place = place.next(part)
             for method in EVERY_METHOD if route.method == "*" else (route.method,):
-                if route.path.endswith(REST):
-                    self._with_rest.setdefault(method, []).append((route, pattern))
-                else:
-                    key = (method, len(pattern))
-                    self._by_size.setdefault(key, []).append((route, pattern))
+                place.routes.setdefault(method, (route, names(route.path)))
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-        """The route of a raw path, with its parts decoded."""
-        given = path.split("/")
-        for route, pattern in self._by_size.get((method, len(given)), ()):
-            parts = _match(pattern, given)
-            if parts is not None:
-                return route, parts
-        for route, pattern in self._with_rest.get(method, ()):
-            before = len(pattern) - 1
-            parts = _match(pattern, [*given[:before], "/".join(given[before:])])
-            if parts is not None:
-                return route, parts
-        return None
+        """The route of a raw path, with its parts decoded; HEAD means GET where it has no route."""
+        for place, values in _places(self._root, path):
+            if method in place.routes:
+                route, named = place.routes[method]
+                return route, dict(zip(named, map(unquote, values), strict=True))
+        return self.find("GET", path) if method == "HEAD" else None
+
+    def methods(self, path: str) -> set[str]:
+        """The methods of a raw path; none if there is nothing at it."""
+        heard = {method for place, _ in _places(self._root, path) for method in place.routes}
+        return heard | {"HEAD"} if "GET" in heard else heard
 
 
-def _match(pattern: tuple[str, ...], given: list[str]) -> dict[str, str] | None:
-    if len(given) != len(pattern):
-        return None
-    parts: dict[str, str] = {}
-    for expected, part in zip(pattern, given, strict=True):
-        if expected[:1] == "{":
-            if not part:
-                return None
-            name = expected[1:-1].removesuffix("...")
-            parts[name] = unquote(part) if "%" in part else part
-        elif expected != part:
-            return None
-    return parts
+Fit = tuple[_Place, tuple[str, ...]]
+
+
+def _places(root: _Place, path: str) -> Iterator[Fit]:
+    """Every place that a raw path fits, the one that is meant first."""
+    given = path.lstrip("/").split("/")
+    yield from _below(root, given, ())
+    if len(given) > 1 and given[-2] and not given[-1]:
+        yield from _below(root, given[:-1], ())
+
+
+def _below(place: _Place, given: Sequence[str], values: tuple[str, ...]) -> Iterator[Fit]:
+    if not given:
+        yield place, values
+        return
+    word, after = given[0], given[1:]
+    if word in place.words:
+        yield from _below(place.words[word], after, values)
+    if place.part is not None and word:
+        yield from _below(place.part, after, (*values, word))
+    if place.rest is not None and (rest := "/".join(given)):
+        yield place.rest, (*values, rest)

@@ -103,7 +103,15 @@ async def test_a_path_without_a_rest_goes_first(admin):
 async def test_a_trailing_slash_is_another_route_only_where_said(admin):
     """No redirect is ever sent: old clients do not follow them."""
     assert (await admin("GET", "/echo/cold/1/")).status == 200
+    assert (await admin("POST", "/echo/1/x/", b"hi")).json()["parts"] == {"a": "1"}
     assert (await admin("GET", "/echo//cold/1")).status == 404
+
+
+async def test_a_head_is_a_get_without_a_body(admin):
+    """Hot or not, it means the same route."""
+    for path in ("/echo/cold/1", "/echo/hot-rest/a/b", "/healthz"):
+        asked, got = await admin("HEAD", path), await admin("GET", path)
+        assert (asked.status, asked.headers) == (got.status, got.headers)
 
 
 async def test_errors_have_the_shape_of_their_door(admin):
@@ -121,6 +129,8 @@ async def test_errors_have_the_shape_of_their_door(admin):
     assert (big.status, list(big.json())) == (413, ["echo_error"])
     ours = await admin("GET", "/nowhere")
     assert (ours.status, ours.headers["content-type"]) == (404, "application/problem+json")
+    other = await admin("PUT", "/healthz/")
+    assert (other.status, other.headers["allow"]) == (405, "GET, HEAD")
 
 
 async def test_our_bugs_are_logged_and_not_told(admin):
