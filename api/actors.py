@@ -155,10 +155,7 @@ async def command_actor(call: Call) -> Answer:
         command = kind.parse(call.parts["command"], call.body)
     except msgspec.MsgspecError as error:
         raise Problem(400, "bad_command", str(error)) from None
-    key = call.headers.get("idempotency-key")
-    if key is not None and not 1 <= len(key) <= 255:
-        raise Problem(400, "bad_key", "an idempotency key has 1 to 255 characters")
-    done = await carry_out(call.house, call.who, address, command, key)
+    done = await carry_out(call.house, call.who, address, command, call.idempotency_key)
     return answer(done.body)
 
 

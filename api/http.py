@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
+KEY_CHARACTERS_MAX = 255
+"""Of an idempotency key (engine spec 4)."""
 
 
 class Problem(Exception):
@@ -210,6 +212,15 @@ class Call:
             raise Problem(400, "bad_body", str(error)) from None
         except (RecursionError, UnicodeDecodeError):
             raise Problem(400, "bad_body", "the body is not usable JSON") from None
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The `Idempotency-Key`, if there is one; 400 for one that is none."""
+        key = self.headers.get("idempotency-key")
+        if key is not None and not 1 <= len(key) <= KEY_CHARACTERS_MAX:
+            detail = f"an idempotency key has 1 to {KEY_CHARACTERS_MAX} characters"
+            raise Problem(400, "bad_key", detail)
+        return key
 
     @property
     def who(self) -> Principal:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from functools import cache
 from urllib.parse import SplitResult, urlsplit
 
 import h11
@@ -22,11 +21,10 @@ import httpcore
 import msgspec
 import trio
 
-from api.addresses import Lookup, NameUnknown, Network, NotPublic, Resolve
+from api.addresses import Lookup, NameUnknown, NotPublic, Resolve
+from api.outgoing_pools import OutgoingPools
 from api.places import Places
 
-KEEP_ALIVE_SECONDS = 4.0
-"""Of an idle connection: shorter than the five seconds after which common servers hang up."""
 PIECE_BYTES = 64 * 1024
 """Of a body, in one write."""
 
@@ -61,12 +59,6 @@ class Got(msgspec.Struct, frozen=True):
     body: bytes
 
 
-@cache
-def usual_trust() -> ssl.SSLContext:
-    """Whom the system believes; it is slow to read, so once a process."""
-    return httpcore.default_ssl_context()
-
-
 class Outgoing:
     """Calls to others, at most `connections_max` at once; more wait for their turn.
 
@@ -82,18 +74,8 @@ class Outgoing:
         trust: ssl.SSLContext | None = None,
         resolve: Resolve | None = None,
     ) -> None:
-        trust, resolve = trust or usual_trust(), resolve or Lookup()
-        # Two pools: a connection to a private address is not there for calls that may not have it.
+        self._pools = OutgoingPools(connections_max, trust, resolve or Lookup())
         # Callers wait for a place here: a pool loses one for good when its waiter is cancelled.
-        self._pools = {
-            private: httpcore.AsyncConnectionPool(
-                ssl_context=trust,
-                max_connections=connections_max,
-                keepalive_expiry=KEEP_ALIVE_SECONDS,
-                network_backend=Network(resolve, private=private),
-            )
-            for private in (False, True)
-        }
         self._places = Places(connections_max, origin_max)
         self._under_way: set[trio.CancelScope] = set()
         self._counts = {"calls": 0, "failures": 0}
@@ -134,7 +116,8 @@ class Outgoing:
             try:
                 async with self._places.one(origin):
                     if not self._is_closed:
-                        return await _exchange(self._pools[private], request, body_bytes_max)
+                        pool = await self._pools.pool(private=private)
+                        return await _exchange(pool, request, body_bytes_max)
             except FAULTS as error:
                 trouble = _in_words(host, error)
             finally:
@@ -148,8 +131,7 @@ class Outgoing:
         self._is_closed = True
         for scope in self._under_way:
             scope.cancel()
-        for pool in self._pools.values():
-            await pool.aclose()
+        await self._pools.aclose()
 
     def statistics(self) -> Mapping[str, float]:
         """Calls under way, and since the start: calls, and those of them that got no answer."""

@@ -3,7 +3,7 @@
 A key that somebody else checks (an upstream's, a webhook's signing secret) cannot be kept as a
 hash. Operators name an environment variable or a file; what comes over HTTP is sealed before it is
 stored, so that facts, answers and backups of the database hold a text that is worth nothing without
-the data folder's key file (engine spec 5.5). A sealed text is a compact JWE, `dir` with `A256GCM`.
+the data folder's key file (engine spec 5.5). `api/sealed_text.py` writes and reads that text.
 
 Errors name the place, never the secret, and carry no inner error that might quote it.
 """
@@ -16,10 +16,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from stat import S_ISREG
 
-from joserfc import jwe
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
-
 from actors.secrets import Secret
 from storage.folder import sync_folder
 
@@ -28,17 +24,9 @@ SECRET_BYTES_MAX = 64 * 1024
 KEY_BYTES = 32
 """AES with 256 bits."""
 
-ALGORITHM, ENCRYPTION = "dir", "A256GCM"
-
 
 class SecretMissing(Exception):
     """The secret cannot be had; the sentence says where it was looked for."""
-
-
-class _Rules(jwe.JWERegistry):
-    """The one way we seal in, and room for the largest secret in base64."""
-
-    max_ciphertext_length = 2 * SECRET_BYTES_MAX
 
 
 class Seal:
@@ -49,8 +37,7 @@ class Seal:
 
     def __init__(self, key_file: Path) -> None:
         self._file = key_file
-        self._key: OctKey | None = None
-        self._rules = _Rules(algorithms=(ALGORITHM, ENCRYPTION))
+        self._key: bytes | None = None
 
     def __repr__(self) -> str:
         return f"Seal({str(self._file)!r})"
@@ -71,26 +58,27 @@ class Seal:
             raise ValueError(f"a secret has 1 to {SECRET_BYTES_MAX} bytes")
         if self._key is None and not self._file.exists():
             _make_key(self._file)
-        header = {"alg": ALGORITHM, "enc": ENCRYPTION}
-        return jwe.encrypt_compact(header, plain, self._loaded(), registry=self._rules)
+        key = self._loaded()
+        from api import sealed_text  # on first use: it costs a start half of a tenth of a second
+
+        return sealed_text.sealed(plain, key)
 
     def open(self, text: str) -> str:
         """What was sealed. Raises `SecretMissing`: no key file, another key, or a changed text."""
         key = self._loaded()
-        try:
-            plain = jwe.decrypt_compact(text, key, registry=self._rules).plaintext
-        except (JoseError, ValueError, TypeError):
-            plain = None  # parts that are no base64, no JSON, no object, or not ours
+        from api import sealed_text  # on first use, as in `seal`
+
+        plain = sealed_text.opened(text, key)
         if plain is None:
             raise SecretMissing(f"the sealed secret does not open with the key in {self._file}")
         return plain.decode()
 
-    def _loaded(self) -> OctKey:
+    def _loaded(self) -> bytes:
         if self._key is None:
             raw = _read(self._file, "the key file", KEY_BYTES)
             if len(raw) != KEY_BYTES:
                 raise SecretMissing(f"the key file {self._file} does not hold {KEY_BYTES} bytes")
-            self._key = OctKey.import_key(raw)
+            self._key = raw
         return self._key
 
 

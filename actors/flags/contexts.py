@@ -80,6 +80,11 @@ def judge(
     return kept, _shortened(notes, tag)
 
 
+def has_good(given: Mapping[str, object]) -> bool:
+    """Whether `judge`, without an old context, would keep anything; the first good entry does."""
+    return any(key not in RESERVED and not _wrong(key, value) for key, value in given.items())
+
+
 def updated(old: Mapping[str, Value], given: Mapping[str, Value]) -> Context:
     """The context after an update: given keys replace or join, the others stay (FS-107)."""
     return {**old, **given}

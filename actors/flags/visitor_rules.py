@@ -178,20 +178,19 @@ def changes_context(
     visitor: Visitor, command: UpdateContext | ClearContext, moment: Moment
 ) -> bool:
     """There is no panic, and something would be different afterwards (FS-036)."""
-    return is_calm(visitor, command, moment) and bool(_difference(visitor, command))
+    return is_calm(visitor, command, moment) and bool(_judged(visitor, command)[0])
 
 
 def keeps_context(visitor: Visitor, command: UpdateContext | ClearContext, moment: Moment) -> bool:
-    """There is no panic, and nothing would be different afterwards."""
-    return is_calm(visitor, command, moment) and not _difference(visitor, command)
+    """There is no panic; the row before asked `changes_context`, so nothing would be different."""
+    return is_calm(visitor, command, moment)
 
 
 def context_updated(visitor: Visitor, command: UpdateContext, _moment: Moment) -> Iterator[Yielded]:
     """Good entries that differ are set; bad ones are remarks (FS-107, FS-109)."""
-    old = visitor.person.context
-    _, notes = contexts.judge(command.context, Tag.UPDATE_CONTEXT, old=old)
+    changed, notes = _judged(visitor, command)
     yield from notes
-    if changed := _difference(visitor, command):
+    if changed:
         yield ContextUpdated(changed=changed)
 
 
@@ -199,17 +198,19 @@ def context_cleared(
     visitor: Visitor, command: ClearContext, _moment: Moment
 ) -> Iterator[ContextUpdated]:
     """Only the reserved keys stay (FS-108)."""
-    if _difference(visitor, command):
+    if _judged(visitor, command)[0]:
         yield ContextUpdated(changed=_reserved(visitor.person.context), cleared=True)
 
 
-def _difference(visitor: Visitor, command: UpdateContext | ClearContext) -> Context:
-    """The entries that would change, or go."""
+def _judged(
+    visitor: Visitor, command: UpdateContext | ClearContext
+) -> tuple[Context, tuple[Note, ...]]:
+    """The entries that would change, or go; and what is to be said about those given."""
     old = visitor.person.context
     if isinstance(command, ClearContext):
-        return {key: value for key, value in old.items() if key not in RESERVED}
-    given, _ = contexts.judge(command.context, Tag.UPDATE_CONTEXT, old=old)
-    return differing(old, given)
+        return {key: value for key, value in old.items() if key not in RESERVED}, ()
+    given, notes = contexts.judge(command.context, Tag.UPDATE_CONTEXT, old=old)
+    return differing(old, given), notes
 
 
 def _reserved(context: Context) -> Context:

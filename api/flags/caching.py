@@ -7,18 +7,23 @@ Rules: spec flags 3.2, 5; FS-053, FS-177 to FS-189, FS-192.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors.flags.caches import HitCacheDTO, VisitorCacheDTO
+from actors.flags.caches import HitCache, HitCacheDTO, VisitorCacheDTO
 from api.flags.environments import Live
 from engine.effects import Append
 from storage.flags import queries
 
 if TYPE_CHECKING:
     from api.flags.shelf import Shelf
+
+
+HitCacheOf = Callable[["Shelf", Live, Mapping[str, str]], HitCache]
+"""Gives an environment's hit cache; the mapping names the visitor through which each hit came."""
+NOBODY: Mapping[str, str] = {}
 
 
 class _Stored:
@@ -57,17 +62,17 @@ class StoredVisitorCache(_Stored):
 class StoredHitCache(_Stored):
     """`HitCache` over the list `flag_hit_cache`. Methods may raise an `EngineError`.
 
-    `handles`: the visitors through which hits came, by key, as far as the caller knows them.
+    `handles`: the visitors through which hits come, by key, as far as the caller knows them.
     """
 
-    def __init__(self, shelf: Shelf, live: Live) -> None:
+    def __init__(self, shelf: Shelf, live: Live, handles: Mapping[str, str] = NOBODY) -> None:
         super().__init__(shelf, live)
-        self.handles: Mapping[str, str] = {}
+        self._handles = handles
 
     async def cache_hit(self, hits: Mapping[str, HitCacheDTO]) -> None:
         """Keep these hits by id; an id that is kept already is replaced (FS-185)."""
         rows = [
-            (self._env, key, msgspec.json.encode(hit).decode(), self.handles.get(key, ""))
+            (self._env, key, msgspec.json.encode(hit).decode(), self._handles.get(key, ""))
             for key, hit in hits.items()
         ]
         await self._append("flag_hit_cache", rows)

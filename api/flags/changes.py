@@ -31,7 +31,6 @@ from engine.errors import Refused
 from engine.messages import Address, Reply
 
 PAGE = 500
-KEY_CHARACTERS_MAX = 255
 
 
 class RevertBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,7 +131,7 @@ async def _file_before(call: Call, shelf: Shelf, live: Live) -> tuple[Published,
     A request repeated under its key means what it meant the first time.
     """
     address = Address(live.project, KIND, live.env)
-    if (key := _idempotency_key(call)) is not None:
+    if (key := call.idempotency_key) is not None:
         kept = await shelf.directory.store.kept(live.project, call.who.name, key)
         if kept is not None and kept.address == address:
             first = (await file_at(shelf, address, kept.version)).change
@@ -221,12 +220,5 @@ async def _ask(
         command,
         by=call.who.who,
         principal=call.who.name,
-        key=_idempotency_key(call),
+        key=call.idempotency_key,
     )
-
-
-def _idempotency_key(call: Call) -> str | None:
-    key = call.headers.get("idempotency-key")
-    if key is not None and not 1 <= len(key) <= KEY_CHARACTERS_MAX:
-        raise Problem(400, "bad_key", "an idempotency key has 1 to 255 characters")
-    return key

@@ -49,13 +49,19 @@ def check(command: Command) -> None:
         case Authenticate(visitor_id=visitor_id):
             check_id(visitor_id, Tag.AUTHENTICATE)
         case UpdateContext(context=context):
-            kept, notes = contexts.judge(context, Tag.UPDATE_CONTEXT)
-            if notes and not kept:
-                raise Unusable(notes)
+            _check_context(context)
         case SendHit(hit=hit):
             _check_hits((hit,))
         case SendHits(hits=hits):
             _check_hits(hits)
+
+
+def _check_context(context: dict[str, object]) -> None:
+    """The SDK's own keys are no reason to refuse: they are ignored without a note."""
+    if not contexts.has_good(context):
+        _, notes = contexts.judge(context, Tag.UPDATE_CONTEXT)
+        if notes:
+            raise Unusable(notes)
 
 
 def _check_flags(command: Open) -> None:

@@ -14,7 +14,7 @@ Rules: spec flags 5, 10.9; FS-054, FS-101, FS-102, FS-175, FS-185 to FS-189.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from actors.flags.caches import HitCache, HitCacheDTO, hit_dto
@@ -22,7 +22,7 @@ from actors.flags.names import CacheStrategy
 from actors.flags.sdk_hits import CONSENT_ACTION
 from actors.flags.visitor_exposures import ACTIVATIONS
 from actors.flags.visitor_tracking import HITS
-from api.flags.caching import StoredHitCache
+from api.flags.caching import NOBODY, HitCacheOf
 from api.flags.environments import Live
 from api.flags.pooled import Pooled, read_pooled
 from engine.messages import Address
@@ -30,7 +30,7 @@ from engine.messages import Address
 if TYPE_CHECKING:
     from api.flags.shelf import Shelf
 
-Work = Callable[[Live, HitCache, Sequence[Pooled]], Awaitable[None]]
+Work = Callable[[Live, Sequence[Pooled]], Awaitable[None]]
 
 KEPT_MAX = 1_000
 """Hits of a pool kept after a batch: the cache is a help, the pool has them all."""
@@ -39,7 +39,7 @@ KEPT_MAX = 1_000
 class Keeping:
     """Calls the hit cache of an environment as its strategy says. `cache_of` gives the cache."""
 
-    def __init__(self, shelf: Shelf, cache_of: Callable[[Shelf, Live], HitCache]) -> None:
+    def __init__(self, shelf: Shelf, cache_of: HitCacheOf) -> None:
         self._shelf = shelf
         self._cache_of = cache_of
 
@@ -64,27 +64,29 @@ class Keeping:
         if live.settings.disable_cache:
             return
         try:
-            await work(live, self._cache_of(self._shelf, live), batch)
+            await work(live, batch)
         except Exception as error:
             address = Address(live.project, "environment", live.env)
             self._shelf.house.log.failed(address, "hit cache", error)
 
-    async def _flush(self, live: Live, cache: HitCache, batch: Sequence[Pooled]) -> None:
-        await cache.flush_hits([each.key for each in batch])
+    def _cache(self, live: Live, handles: Mapping[str, str] = NOBODY) -> HitCache:
+        return self._cache_of(self._shelf, live, handles)
 
-    async def _keep_rest(self, live: Live, cache: HitCache, sent: Sequence[Pooled]) -> None:
+    async def _flush(self, live: Live, batch: Sequence[Pooled]) -> None:
+        await self._cache(live).flush_hits([each.key for each in batch])
+
+    async def _keep_rest(self, live: Live, sent: Sequence[Pooled]) -> None:
         """All that is kept goes, and what remains in the pools is kept."""
-        await cache.flush_all_hits()
+        await self._cache(live).flush_all_hits()
         gone = {each.delivery.id for each in sent}
         rest = [each for each in await self._pools(live) if each.delivery.id not in gone]
-        await self._keep(live, cache, rest)
+        await self._keep(live, rest)
 
-    async def _keep(self, live: Live, cache: HitCache, batch: Sequence[Pooled]) -> None:
+    async def _keep(self, live: Live, batch: Sequence[Pooled]) -> None:
         hits = {each.key: _dto(each) for each in batch if not _is_withdrawal(each)}
         if not hits:
             return
-        if isinstance(cache, StoredHitCache):
-            cache.handles = {each.key: each.handle for each in batch}
+        cache = self._cache(live, {each.key: each.handle for each in batch})
         await cache.cache_hit(hits)
         waiting = {each.key for each in await self._pools(live)}
         if gone := [key for key in hits if key not in waiting]:

@@ -1,62 +1,32 @@
-"""Limits against strangers: request rates per environment and address, and new rows a day.
+"""Limits of the flags' door against strangers: its part of the request rates, and new rows a day.
 
-Callers with a server-side key have neither. A bucket holds the burst and fills at the rate; buckets
-that are full again are nobody's and are dropped. The day's rows are counted since the start of the
-daemon. Rule: engine spec 5.6.
+Callers with a server-side key have neither. The buckets are the house's (`api/limits.py`); the
+day's rows, UTC, are counted by environment since the start of the daemon. Rule: engine spec 5.6.
 """
 
 from __future__ import annotations
 
-import math
-from collections import OrderedDict
 from collections.abc import Callable
 
-from api.http import Problem
+from api.limits import Buckets, TooMany
 
-BUCKETS_MAX = 50_000
-"""Addresses remembered: an address that was forgotten starts with a full bucket."""
+DOOR = "flags"
 DAY_MS = 86_400_000
 
 
-class TooMany(Problem):
-    """Come back in `seconds`."""
-
-    def __init__(self, detail: str, seconds: float) -> None:
-        wait = (("Retry-After", str(max(1, math.ceil(seconds)))),)
-        super().__init__(429, "too_many_requests", detail, headers=wait)
-
-
 class Limits:
-    """Token buckets and day counters of the strangers. `seconds` is a monotonic clock."""
+    """The door's requests in the house's `buckets`, and its day counters; `now_ms` is the time."""
 
-    def __init__(
-        self,
-        seconds: Callable[[], float],
-        now_ms: Callable[[], int],
-        rate: float,
-        burst: float,
-    ) -> None:
-        self._seconds = seconds
+    def __init__(self, buckets: Buckets, now_ms: Callable[[], int]) -> None:
+        self._buckets = buckets
         self._now_ms = now_ms
-        self._rate = rate
-        self._burst = burst
-        self._buckets: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
         self._day = 0
         self._rows: dict[str, int] = {}
         self._refused = 0
 
     def take(self, env: str, address: str) -> None:
         """One request of a stranger; raises `TooMany`."""
-        key, now = (env, address), self._seconds()
-        tokens, since = self._buckets.pop(key, (self._burst, now))
-        tokens = min(self._burst, tokens + (now - since) * self._rate)
-        if tokens < 1.0:
-            self._buckets[key] = (tokens, now)
-            self._refused += 1
-            raise TooMany("too many requests from this address", (1.0 - tokens) / self._rate)
-        self._buckets[key] = (tokens - 1.0, now)
-        if len(self._buckets) > BUCKETS_MAX:
-            self._buckets.popitem(last=False)
+        self._buckets.take(DOOR, env, address)
 
     def count_rows(self, env: str, rows: int, rows_max: int) -> None:
         """New rows that a stranger causes today; raises `TooMany` above the environment's cap."""
@@ -71,5 +41,6 @@ class Limits:
         self._rows[env] = total
 
     def statistics(self) -> dict[str, float]:
-        """Buckets held, and requests refused so far."""
-        return {"buckets": len(self._buckets), "refused": self._refused}
+        """Buckets held, and requests refused so far, for either reason."""
+        counted = self._buckets.statistics(DOOR)
+        return {**counted, "refused": counted["refused"] + self._refused}

@@ -1,4 +1,4 @@
-"""What a request about a visitor says besides its key: its command, its key for repeats, its haste.
+"""What a request about a visitor says besides its key: its command, and its haste.
 
 Each command's body is known by a struct made from the command itself, so documents and judgement
 are one. Rules: engine spec 4, 7.2; spec flags 10.4.
@@ -17,7 +17,6 @@ from actors.flags.visitor import VISITOR
 from api.http import Call, Problem
 from engine.messages import Command
 
-KEY_CHARACTERS_MAX = 255
 NOT_WAITING = "respond-async"
 
 
@@ -57,15 +56,6 @@ def command_of(name: str, body: bytes) -> Command:
         raise Problem(400, "bad_request", str(error)) from None
     except (RecursionError, UnicodeDecodeError):
         raise Problem(400, "bad_request", "the body is not usable JSON") from None
-
-
-def key_of(call: Call) -> str | None:
-    """The `Idempotency-Key`, if there is one; 400 for one that is none."""
-    key = call.headers.get("idempotency-key")
-    if key is not None and not 1 <= len(key) <= KEY_CHARACTERS_MAX:
-        detail = f"an idempotency key has 1 to {KEY_CHARACTERS_MAX} characters"
-        raise Problem(400, "bad_key", detail)
-    return key
 
 
 def prefers_not_to_wait(call: Call) -> bool:

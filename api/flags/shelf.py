@@ -1,7 +1,6 @@
 """What the flags' door keeps for as long as the house stands.
 
-Made with the house, from what it has; `statistics` of its parts go to
-the metrics.
+Made with the house, from what it has; `statistics` of its parts go to the metrics.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from api.flags.openings import Openings
 from api.flags.streams import Streams
 from api.flags.tally import Tally
 from api.flags.tracking import Tracking
+from api.limits import buckets_of
 from engine.messages import Address
 from storage.flags import queries
 
@@ -59,13 +59,7 @@ class Shelf:
         self.assignments = Assignments(directory, self.lists)
         self.aliases = Aliases(directory, self.lists)
         self.openings = Openings()
-        limits = house.settings.limits
-        self.limits = Limits(
-            monotonic,
-            house.clock.now_ms,
-            limits.stranger_requests_per_second,
-            limits.stranger_requests_burst,
-        )
+        self.limits = Limits(buckets_of(house), house.clock.now_ms)
         self.tally = Tally(house.store, house.clock, self._lost)
         self.streams = Streams(monotonic)
         self.fetches = Fetches(self)

@@ -8,7 +8,6 @@ nowhere. Rules: spec flags 4.4, 4.5, 10.5; ledger FS-026, FS-103, FS-124 to FS-1
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from functools import cache
 from typing import Any
 
 import msgspec
@@ -16,7 +15,7 @@ from msgspec import UNSET, UnsetType
 
 from actors.flags.flag_values import Flag, flags_of, metadata_of, serialized, status_of
 from actors.flags.visitor import VISITOR
-from actors.flags.visitor_words import Fetch, Value, Visitor
+from actors.flags.visitor_words import Value, Visitor
 from engine.effects import Note
 
 LINES_MAX = 50
@@ -118,14 +117,7 @@ def visitor_shown(visitor: Visitor, version: int, **more: Any) -> VisitorShown:
 
 def permitted(visitor: Visitor) -> tuple[str, ...]:
     """The public commands that its tables permit now."""
-    return _permitted(visitor.status, visitor.consented, visitor.authenticated)
-
-
-@cache
-def _permitted(status: Fetch, consented: bool, authenticated: bool) -> tuple[str, ...]:
-    """By the phases of its three machines: there are few, and every answer asks."""
-    like = Visitor("", "", status, consented=consented, authenticated=authenticated)
-    return VISITOR.permits(like, public_only=True)
+    return VISITOR.permits(visitor, public_only=True)
 
 
 def lines_of(notes: Iterable[Note], level_max: int) -> tuple[LogLine, ...]:

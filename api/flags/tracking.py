@@ -7,15 +7,13 @@ an environment. Who empties them is in `api/flags/senders.py`, when the hit cach
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import trio
 
-from actors.flags.caches import HitCache
 from actors.flags.visitor_exposures import ACTIVATIONS
 from actors.flags.visitor_tracking import HITS
-from api.flags.caching import StoredHitCache
+from api.flags.caching import HitCacheOf, StoredHitCache
 from api.flags.environments import Live
 from api.flags.keeping import Keeping
 from api.flags.senders import ActivationPool, HitPool
@@ -32,9 +30,7 @@ FLUSH_SECONDS_MAX = 30.0
 class Tracking:
     """The pools of all environments. `cache_of` gives the hit cache of one."""
 
-    def __init__(
-        self, shelf: Shelf, cache_of: Callable[[Shelf, Live], HitCache] = StoredHitCache
-    ) -> None:
+    def __init__(self, shelf: Shelf, cache_of: HitCacheOf = StoredHitCache) -> None:
         self._outbox: Outbox = shelf.house.shelves["outbox"]
         self._asked: dict[str, int] = {}
         keeping = Keeping(shelf, cache_of)

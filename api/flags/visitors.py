@@ -20,7 +20,7 @@ from actors.flags.visitor import KIND
 from actors.flags.visitor_words import Fetch, FetchFlags, Open, Visitor
 from api.flags import batches, entrance, visiting
 from api.flags.entrance import Guest
-from api.flags.requesting import BODIES, COMMANDS, command_of, key_of, prefers_not_to_wait
+from api.flags.requesting import BODIES, COMMANDS, command_of, prefers_not_to_wait
 from api.flags.shelf import shelf_of
 from api.flags.showing import (
     FlagShown,
@@ -81,21 +81,19 @@ async def create(call: Call) -> Answer:
     `fetchNow` is false it answers when the fetch has ended.
     """
     guest = await entrance.for_visitors(call, shelf_of(call.house), call.parts["env"])
-    key, command = key_of(call), command_of("open", call.body)
+    key, command = call.idempotency_key, command_of("open", call.body)
     handle = command.visitor_id if isinstance(command, Open) else None
     live = guest.live
     if handle is None:
-        handle = _handle(guest, key)
+        handle = call.house.directory.new_id() if key is None else _handle(guest, key)
     address = Address(live.project, KIND, f"{live.env}:{handle}")
     visit = _visit(call, guest, address)
     carried = await visiting.do(visit, command, key)
     return shown(carried.body, 201 if carried.is_new else 200)
 
 
-def _handle(guest: Guest, key: str | None) -> str:
-    """A UUID of version 4 (FS-009): random, or made from who asks under which key."""
-    if key is None:
-        return str(uuid.uuid4())
+def _handle(guest: Guest, key: str) -> str:
+    """A UUID of version 4 (FS-009), made from who asks under which key."""
     name = "\n".join((guest.live.project, guest.live.env, guest.key.name, key))
     return str(uuid.UUID(bytes=uuid.uuid5(uuid.NAMESPACE_OID, name).bytes, version=4))
 
@@ -114,7 +112,7 @@ async def command(call: Call) -> Answer:
     visit = await _arrive(call)
     asked = await visiting.read(visit, call.parts["command"], call.body)
     wait = not prefers_not_to_wait(call)
-    carried = await visiting.do(visit, asked, key_of(call), wait=wait)
+    carried = await visiting.do(visit, asked, call.idempotency_key, wait=wait)
     if carried.is_under_way and not wait:
         return shown(carried.body, 202, APPLIED)
     return shown(carried.body)
@@ -130,7 +128,7 @@ async def batch(call: Call) -> Answer:
     if visit.principal.kind not in entrance.SERVER_SIDE:
         for _ in given.commands[1:]:  # the first one is counted as the request
             visit.shelf.limits.take(visit.live.env, call.client)
-    return shown(await batches.carry_out(visit, given, key_of(call)))
+    return shown(await batches.carry_out(visit, given, call.idempotency_key))
 
 
 async def erase(call: Call) -> Answer:

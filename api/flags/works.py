@@ -15,13 +15,10 @@ from engine.messages import Erased
 if TYPE_CHECKING:
     from api.house import House
 
-POLLS = "polls"
-
 
 def furnish(house: House) -> None:
     """Make the door's shelf before anybody comes: deliveries of its hits may be due already."""
-    shelf = shelf_of(house)
-    shelf.others[POLLS] = Polls(house, shelf)
+    shelf_of(house)
 
     def hear(told: Told) -> None:
         """An erased visitor's tokens went with it: whoever holds one is sent away."""
@@ -42,12 +39,11 @@ async def leave(house: House) -> None:
 async def work(house: House) -> None:
     """Poll upstream files, and hold the nursery in which fetches at upstreams run."""
     shelf = shelf_of(house)
-    polls = shelf.others[POLLS]
+    shelf.others["polls"] = polls = Polls(house, shelf)
     async with trio.open_nursery() as nursery:
         shelf.nursery = nursery
         try:
-            if isinstance(polls, Polls):
-                await polls.run()
+            await polls.run()
         finally:
             shelf.nursery = None
             nursery.cancel_scope.cancel()

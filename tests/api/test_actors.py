@@ -121,6 +121,16 @@ async def test_facts_page_by_position(admin):
     assert other.status == 409
 
 
+@pytest.mark.parametrize("key", ["", "k" * 256])
+async def test_an_idempotency_key_has_its_length(admin, key):
+    """1 to 255 characters (engine spec 4); another one is 400 and changes nothing."""
+    command = ("POST", "/v1/actors/door/front/open", {"code": "1234"})
+    got = await admin(*command, {"idempotency-key": key})
+    assert (got.status, got.json()["code"]) == (400, "bad_key")
+    assert (await admin("GET", "/v1/actors/door/front")).status == 404
+    assert (await admin(*command, {"idempotency-key": "k" * 255})).status == 200
+
+
 async def test_only_admin_keys_come_in(admin):
     """No key or an unknown one is 401, another valid one 403."""
     assert (await admin.with_key("")("GET", "/v1/actors?kind=door")).status == 401

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import stat
+import subprocess
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +23,7 @@ from api.seals import SECRET_BYTES_MAX, Seal, SecretMissing, reveal
 
 HEADER = {"alg": "dir", "enc": "A256GCM"}
 PLAIN = "s3cr3t-of-somebody"
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -295,3 +298,19 @@ def test_nothing_shows_a_secret(seal: Seal, tmp_path: Path, caplog) -> None:
     assert seal.open(seal.seal(PLAIN)) == PLAIN
     assert repr(seal) == f"Seal('{tmp_path / 'seal.key'}')"
     assert PLAIN not in caplog.text
+
+
+IMPORTS = """
+import sys
+from pathlib import Path
+from api.seals import Seal
+seal = Seal(Path(sys.argv[1]))
+print("joserfc" in sys.modules, seal.open(seal.seal("plain")), "joserfc" in sys.modules)
+"""
+
+
+def test_a_start_does_not_read_the_library(tmp_path: Path) -> None:
+    """It is imported by the first secret that is sealed or opened (in a Python of its own)."""
+    command = [sys.executable, "-c", IMPORTS, str(tmp_path / "seal.key")]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "plain", "True"]

@@ -14,6 +14,7 @@ from actors.flags.contexts import (
     NOTES_MAX,
     VALUE_CHARACTERS_MAX,
     digest,
+    has_good,
     is_unicode,
     judge,
     updated,
@@ -223,6 +224,12 @@ def test_no_bad_entry_is_ever_kept(entries):
     assert all(entries[key] is value for key, value in found.items())
     skipped = [key for key in entries if key not in found and key not in RESERVED]
     assert len(said) == min(len(skipped), NOTES_MAX + 1)
+
+
+@given(st.dictionaries(ANY_KEY, ANY, max_size=5))
+def test_something_good_is_found_without_judging_all(entries):
+    """`has_good` says whether anything would be kept."""
+    assert has_good(entries) == bool(judge(entries, Tag.UPDATE_CONTEXT)[0])
 
 
 @given(st.text(st.characters(codec=None), max_size=10))

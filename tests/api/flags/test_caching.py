@@ -63,7 +63,7 @@ class Calls:
 def watched(door: Door) -> Calls:
     """The calls that the house makes from now on."""
     calls = Calls()
-    door.shelf.tracking = Tracking(door.shelf, lambda _shelf, _live: calls)
+    door.shelf.tracking = Tracking(door.shelf, lambda _shelf, _live, _handles: calls)
     return calls
 
 

@@ -14,7 +14,8 @@ from api.auth import Principal
 from api.flags import items as flag_items
 from api.flags.door import DOMAIN, ROUTES, may_listen
 from api.flags.items import items
-from api.flags.limits import Limits, TooMany
+from api.flags.limits import Limits
+from api.limits import Buckets, TooMany
 from engine.messages import Address
 
 GOOD = {"api_key": ["key-number-1", "key-number-2"], "client_keys": ["client-key-1"]}
@@ -138,29 +139,27 @@ def test_each_route_is_written_once() -> None:
     assert paths.index(fixed) < paths.index(named)
 
 
-def test_buckets_fill_at_their_rate() -> None:
-    """A burst, then so many a second, for each environment and address."""
-    now = [0.0]
-    limits = Limits(lambda: now[0], lambda: 0, rate=2.0, burst=3.0)
-    for _ in range(3):
-        limits.take("env_1", "10.0.0.1")
-    with pytest.raises(TooMany):
-        limits.take("env_1", "10.0.0.1")
-    limits.take("env_1", "10.0.0.2")
-    limits.take("env_2", "10.0.0.1")
-    now[0] = 0.5
-    limits.take("env_1", "10.0.0.1")
-    with pytest.raises(TooMany):
-        limits.take("env_1", "10.0.0.1")
-
-
 def test_the_days_rows_begin_anew_at_midnight() -> None:
     """The cap is a day's; the hint says how long the day still is."""
     now_ms = [86_400_000 - 5_000]
-    limits = Limits(lambda: 0.0, lambda: now_ms[0], rate=200.0, burst=2_000.0)
+    limits = Limits(Buckets(lambda: 0.0, rate=200.0, burst=2_000.0), lambda: now_ms[0])
     limits.count_rows("env_1", 10, 10)
     with pytest.raises(TooMany) as refused:
         limits.count_rows("env_1", 1, 10)
     assert refused.value.headers == (("Retry-After", "5"),)
     now_ms[0] += 5_000
     limits.count_rows("env_1", 10, 10)
+    assert limits.statistics() == {"buckets": 0, "refused": 1}
+
+
+def test_both_reasons_to_refuse_are_counted() -> None:
+    """A request too many, and a row too many; the bucket is the door's own."""
+    buckets = Buckets(lambda: 0.0, rate=1.0, burst=1.0)
+    limits = Limits(buckets, lambda: 0)
+    buckets.take("another", "env_1", "10.0.0.1")
+    limits.take("env_1", "10.0.0.1")
+    with pytest.raises(TooMany):
+        limits.take("env_1", "10.0.0.1")
+    with pytest.raises(TooMany):
+        limits.count_rows("env_1", 2, 1)
+    assert limits.statistics() == {"buckets": 1, "refused": 2}

@@ -62,7 +62,7 @@ async def kept(request: Any, tmp_path: Path) -> AsyncIterator[tuple[Door, Others
     """A door whose tracking manager calls that cache, and a collector that is down."""
     async with tracked(tmp_path, DOWN, hits_url=COLLECTOR, **EXAMPLE) as (door, others):
         cache = await cache_for(request.param, door)
-        door.shelf.tracking = Tracking(door.shelf, lambda _shelf, _live: cache)
+        door.shelf.tracking = Tracking(door.shelf, lambda _shelf, _live, _handles: cache)
         yield door, others, cache
 
 

@@ -10,6 +10,8 @@ import trio
 from flag_door import CLIENT, KEY, Door, Visitors, open_door, socket
 
 from api.flags import tokens
+from api.flags.limits import Limits
+from api.limits import Buckets
 from engine.messages import Address, Erase
 from storage.projects import find, keys_of
 
@@ -159,8 +161,7 @@ async def test_whoever_listens_with_an_erased_visitors_token_is_sent_away(door: 
 async def test_strangers_have_a_rate(door: Door) -> None:
     """Client keys and tokens share their address's bucket; server-side keys have none."""
     token = (await door.browser.new())["token"]
-    door.shelf.limits._burst, door.shelf.limits._rate = 2.0, 1e-9
-    door.shelf.limits._buckets.clear()
+    door.shelf.limits = Limits(Buckets(lambda: 0.0, rate=1.0, burst=2.0), lambda: 0)
     mine = door.with_token(token, alone=True)
     assert (await mine("GET", "/v")).status == 200
     assert (await door.browser("POST", "", {})).status == 201
@@ -175,8 +176,7 @@ async def test_strangers_have_a_rate(door: Door) -> None:
 async def test_a_batch_counts_as_many_requests_as_it_holds(door: Door) -> None:
     """Else it would be the way around the rate."""
     token = (await door.browser.new())["token"]
-    door.shelf.limits._burst, door.shelf.limits._rate = 5.0, 1e-9
-    door.shelf.limits._buckets.clear()
+    door.shelf.limits = Limits(Buckets(lambda: 0.0, rate=1.0, burst=5.0), lambda: 0)
     body = {"commands": [{"name": "getFlags"}] * 4}
     mine = door.with_token(token, alone=True)
     assert (await mine("POST", "/v/batch", body)).status == 200
