@@ -13,7 +13,7 @@ from engine.machine import Machine
 def machines_of(call: Call) -> dict[str, Machine[Any]]:
     """Every machine of every kind by name."""
     kinds = call.house.directory.kinds.values()
-    return {machine.name: machine for kind in kinds for machine in kind.machines}
+    return {machine.name: machine for kind in kinds for machine in (*kind.machines, *kind.parts)}
 
 
 async def list_machines(call: Call) -> Answer:

@@ -6,6 +6,7 @@ All of it is read from the one table, so a picture cannot disagree with what is 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -100,13 +101,14 @@ class Graph(msgspec.Struct, frozen=True):
 
 def describe(machine: Machine[Any]) -> MachineShown:
     """Return a machine as plain data, in the order of its table."""
-    leaving = {source for row in machine.rows for source in row.sources if source != row.target}
+    rows = tuple(shown for row in machine.rows for shown in _rows_shown(row))
+    leaving = {source for row in rows for source in row.source if source != row.target}
     return MachineShown(
         machine.name,
         machine.initial,
         machine.phases,
         tuple(phase for phase in machine.phases if phase not in leaving),
-        tuple(_row_shown(row) for row in machine.rows),
+        rows,
         permitted(machine),
     )
 
@@ -115,7 +117,7 @@ def describe_kind(kind: Kind[Any]) -> KindShown:
     """Return a kind as plain data."""
     return KindShown(
         kind.name,
-        tuple(describe(machine) for machine in kind.machines),
+        tuple(describe(machine) for machine in (*kind.machines, *kind.parts)),
         tuple(kind.commands),
         tuple(name for name, command in kind.commands.items() if command.public),
         tuple(event.wire_name() for event in kind.events),
@@ -142,17 +144,19 @@ def graph(machine: Machine[Any]) -> Graph:
     )
 
 
-def _row_shown(row: Row) -> RowShown:
+def _rows_shown(row: Row) -> Iterator[RowShown]:
+    """A line for each phase that it may lead to."""
     after = row.on if isinstance(row.on, After) else None
-    return RowShown(
-        tuple(str(source) for source in row.sources),
-        row.on.wire_name(),
-        str(row.target),
-        row.guard_name,
-        row.why,
-        after is None and row.on is not AlarmDue and row.on.public,  # type: ignore[union-attr]
-        None if after is None else after.seconds,
-    )
+    for target in row.targets:
+        yield RowShown(
+            tuple(str(source) for source in row.sources),
+            row.on.wire_name(),
+            str(target),
+            row.guard_name,
+            row.why,
+            after is None and row.on is not AlarmDue and row.on.public,  # type: ignore[union-attr]
+            None if after is None else after.seconds,
+        )
 
 
 # --- as text

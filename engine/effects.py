@@ -7,12 +7,13 @@ of a list, a claim a unique key of the project. One place each carries them out.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
 import msgspec
 
-from engine.messages import Address, Command, Event
+from engine.messages import Address, Command, Event, Snapshot
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,10 +93,14 @@ Yielded = Event | Effect | Append | Claim | Release | Document | Also | Note
 
 
 class Needs(msgspec.Struct, frozen=True):
-    """What a decision must see beside its own state: other actors, and documents by hash."""
+    """What a decision must see beside its own state: other actors, and documents by hash.
+
+    `then` names documents that only the actors seen can name.
+    """
 
     actors: tuple[Address, ...] = ()
     documents: tuple[str, ...] = ()
+    then: Callable[[Mapping[Address, Snapshot]], tuple[str, ...]] | None = None
 
 
 NO_NEEDS = Needs()

@@ -16,8 +16,8 @@ import msgspec
 
 from engine.effects import Needs, no_needs
 from engine.errors import Refused, UnknownCommand
-from engine.firing import check_promises, fire
-from engine.machine import Machine, Moment, Row
+from engine.firing import check_promises, fire, without_events
+from engine.machine import Machine, Moment, Row, Then, nothing
 from engine.messages import (
     Address,
     AlarmDue,
@@ -47,7 +47,8 @@ class Kind(Generic[S]):
     a state and never fails on a stored one; `deadline` reads the earliest deadline (ms) the state
     itself holds; `needs` names what a decision must see; `present` and `present_events` say what
     pushes and listings may show; `state_every` writes the state row every that many facts (1..64);
-    `unwritten` hides a part of the actor from the store.
+    `unwritten` hides a part of the actor from the store; `parts` are machines of things inside it
+    (drawn and tested; its rules fire them); `parting` yields what goes with its erasure.
     """
 
     name: str
@@ -65,6 +66,8 @@ class Kind(Generic[S]):
     state_every: int = 1
     about: Callable[[str], str] = lambda actor_id: actor_id
     unwritten: Unwritten[S] | None = None
+    parts: tuple[Machine[Any], ...] = ()
+    parting: Then = nothing
 
     def __post_init__(self) -> None:
         if not 1 <= self.state_every <= 64:
@@ -216,16 +219,13 @@ class Kind(Generic[S]):
         )
 
     def _or_initial(self, snapshot: Snapshot) -> S:
-        state: S = snapshot.state
-        return self.initial(snapshot.address.id) if state is None else state
+        return self.initial(snapshot.address.id) if snapshot.state is None else snapshot.state
 
     def _since(self, snapshot: Snapshot) -> tuple[int, ...]:
         """When each machine entered its phase; 0 for one that the actor's row is older than."""
         since = snapshot.since_ms if snapshot.state is not None else ()
-        return since if len(since) == len(self.machines) else self._padded(since)
-
-    def _padded(self, since: tuple[int, ...]) -> tuple[int, ...]:
-        return (*since, *(0,) * (len(self.machines) - len(since)))
+        missing = len(self.machines) - len(since)
+        return (*since, *(0,) * missing) if missing else since
 
     def _evolve(
         self, state: S, since: tuple[int, ...], event: Event, at_ms: int
@@ -256,7 +256,7 @@ class Kind(Generic[S]):
     def decide(self, before: Snapshot, command: Command, moment: Moment) -> Step:
         """Judge `command` by the tables. Raises `Refused`; anything else raised is a bug."""
         if isinstance(command, Erase):
-            return self._erase(before, command)
+            return self._erase(before, command, moment)
         state, since = self._or_initial(before), self._since(before)
         rows = self.rows(before, command, moment)
         yielded = [value for row in rows if row for value in row.then(state, command, moment)]
@@ -291,8 +291,10 @@ class Kind(Generic[S]):
             raise Refused(refusal.why, self.permits(state, public_only=True)) from None
         return rows
 
-    def _erase(self, before: Snapshot, command: Erase) -> Step:
+    def _erase(self, before: Snapshot, command: Erase, moment: Moment) -> Step:
         if before.state is None:
             raise Refused("there is nothing to erase")
         step = Step(None, "erased", (), None, (Erased(privacy=command.privacy),), erases=True)
-        return msgspec.structs.replace(step, privacy=command.privacy, own_only=command.own_only)
+        step = msgspec.structs.replace(step, privacy=command.privacy, own_only=command.own_only)
+        parting = without_events(self.name, self.parting(before.state, command, moment))
+        return step.with_others(parting)

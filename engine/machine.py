@@ -67,14 +67,14 @@ def nothing(_state: object, _command: object, _moment: Moment) -> Iterable[Yield
 class Row:
     """One line of a table.
 
-    `source` is a phase or several; `on` a command type or `After`; `target` a phase; `then` yields
-    events and other values (`engine.effects`); `when` guards; `why` says the rule in words and is
-    shown when the guard refuses.
+    `source` is a phase or several; `on` a command type or `After`; `target` a phase, or several
+    where only `then` finds out which (a choice); `then` yields events and other values
+    (`engine.effects`); `when` guards; `why` says the rule in words, shown when the guard refuses.
     """
 
     source: str | tuple[str, ...]
     on: type[Command] | After
-    target: str
+    target: str | tuple[str, ...]
     then: Then = nothing
     when: Guard = always
     why: str = ""
@@ -83,6 +83,11 @@ class Row:
     def sources(self) -> tuple[str, ...]:
         """The phases as a tuple."""
         return (self.source,) if isinstance(self.source, str) else self.source
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The phases that it may lead to."""
+        return (self.target,) if isinstance(self.target, str) else self.target
 
     @property
     def trigger(self) -> str:
@@ -179,11 +184,8 @@ class Machine(Generic[S]):
 
     def _reason(self, phase: str, command: Command, trigger: str) -> str:
         name = trigger or command.wire_name()
-        whys = dict.fromkeys(
-            row.why or row.guard_name
-            for row in self.rows
-            if row.trigger == name and phase in row.sources
-        )
+        rows = [row for row in self.rows if row.trigger == name and phase in row.sources]
+        whys = dict.fromkeys(row.why or row.guard_name for row in rows)
         if whys:
             return f"{name} is not permitted now: " + "; or ".join(whys)
         return f"{name} is not permitted while {self.name} is {phase}"
@@ -232,7 +234,7 @@ def _compile(machine: Machine[Any]) -> Any:
             compiled.add_transition(
                 row.trigger,
                 str(source),
-                str(row.target),
+                str(row.targets[0]),  # of a choice the fold has the last word
                 conditions=[] if row.when is always else [_condition(row.when)],
                 before=[_mark(row)],
             )
@@ -256,11 +258,12 @@ def _mark(row: Row) -> Callable[[Any], None]:
 
 def _check(machine: Machine[Any]) -> None:
     """A table names each phase once, leads to it, and holds no row that can never fire."""
-    if not machine.phases or len(set(machine.phases)) < len(machine.phases):
+    named = [phases for row in machine.rows for phases in (row.sources, row.targets)]
+    if any(not phases or len(set(phases)) < len(phases) for phases in (machine.phases, *named)):
         raise BadTable(f"{machine.name}: phases are named once, and there is at least one")
     final: set[tuple[str, str]] = set()
     for row in machine.rows:
-        for phase in (*row.sources, row.target):
+        for phase in (*row.sources, *row.targets):
             if phase not in machine.phases:
                 raise BadTable(f"{machine.name}: {phase!r} is not a phase")
         for source in row.sources:
@@ -286,11 +289,10 @@ def _check_times(machine: Machine[Any]) -> None:
 
 def _reached(machine: Machine[Any]) -> set[str]:
     """Phases that some way of rows leads to from the first one."""
-    reached = {machine.initial}
-    while found := {
-        str(row.target)
-        for row in machine.rows
-        if row.target not in reached and reached.intersection(row.sources)
-    }:
+    reached: set[str] = set()
+    found = {machine.initial}
+    while not found <= reached:
         reached |= found
+        rows = [row for row in machine.rows if reached.intersection(row.sources)]
+        found = {str(target) for row in rows for target in row.targets}
     return reached

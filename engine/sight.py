@@ -8,7 +8,7 @@ seen is part of the fence: if it has changed until the commit, the decision is m
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.effects import Needs, no_needs
@@ -37,17 +37,25 @@ async def moment_for(
         state = kind.initial(own.address.id) if own.state is None else own.state
         needs = kind.needs(state, envelope.command)
         if needs.actors or needs.documents:
-            seen = await _actors(directory, own.address.project, needs, fresh=fresh)
-            documents = await _documents(directory, own.address.project, needs, kind)
+            project, wanted = own.address.project, needs.documents
+            _check_many(directory, len(needs.actors) + len(wanted))
+            seen = await _actors(directory, project, needs, fresh=fresh)
+            if needs.then is not None:
+                wanted += needs.then(seen)
+                _check_many(directory, len(needs.actors) + len(wanted))
+            documents = await _documents(directory, project, wanted, kind)
     now_ms = directory.clock.now_ms()
     return Moment(now_ms, envelope.by, directory.new_id, directory.chance, seen, documents)
+
+
+def _check_many(directory: Directory, many: int) -> None:
+    if many > directory.limits.needs_max:
+        raise Overloaded("needs_max")
 
 
 async def _actors(
     directory: Directory, project: str, needs: Needs, *, fresh: bool
 ) -> dict[Address, Snapshot]:
-    if len(needs.actors) + len(needs.documents) > directory.limits.needs_max:
-        raise Overloaded("needs_max")
     addresses = [Address(project, needed.kind, needed.id) for needed in needs.actors]
     if fresh:
         return {address: await directory.read(address) for address in addresses}
@@ -96,6 +104,6 @@ class Sightings:
 
 
 async def _documents(
-    directory: Directory, project: str, needs: Needs, kind: Kind[Any]
+    directory: Directory, project: str, hashes: Sequence[str], kind: Kind[Any]
 ) -> dict[str, Any]:
-    return {hash_: await directory.document(kind, project, hash_) for hash_ in needs.documents}
+    return {hash_: await directory.document(kind, project, hash_) for hash_ in hashes}

@@ -247,7 +247,8 @@ def _too_early(cell: Cell) -> bool:
 def _check_move(cell: Cell, step: Step) -> None:
     state = _blank(cell) if step.state is None else step.state
     phase = str(cell.machine.phase(state))
-    targets = {str(row.target) for row in _candidates(cell, cell.machine)}
+    candidates = _candidates(cell, cell.machine)
+    targets = {str(target) for row in candidates for target in row.targets}
     if isinstance(cell.command, AlarmDue):
         targets.add(cell.phase)
     elif not _hears(cell.machine, cell.command):

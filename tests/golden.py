@@ -41,7 +41,7 @@ def check(name: str, actual: str, folder: Path = FOLDER) -> None:
 
 def check_machines(kind: Kind[Any], folder: Path = FOLDER) -> None:
     """Compare Mermaid, Markdown table and drawing of each of a kind's machines."""
-    for machine in kind.machines:
+    for machine in (*kind.machines, *kind.parts):
         for ending, text in (("mmd", mermaid), ("md", table), ("svg", svg)):
             check(f"machines/{kind.name}/{machine.name}.{ending}", text(machine), folder)
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from toy import DOOR, LOCK, Jam, Open, Shut
 from toy_lamp import LAMP, LIGHT, MOOD
+from toy_walk import BOOTS, WALK
 
 from engine.diagram import Graph, describe, describe_kind, graph, mermaid, permitted, table
 from engine.drawing import svg
@@ -19,7 +20,7 @@ from engine.layout import NODE_HEIGHT, Layout, lay_out, words
 from engine.machine import After, Machine, Moment, Row
 from engine.messages import AlarmDue, Command
 
-MACHINES = {machine.name: machine for machine in (LOCK, LIGHT, MOOD)}
+MACHINES = {machine.name: machine for machine in (LOCK, LIGHT, MOOD, WALK, BOOTS)}
 
 
 def odd(_state: object, _command: object, _moment: Moment) -> bool:

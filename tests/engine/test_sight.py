@@ -12,9 +12,12 @@ from toy import (
     Phase,
     SetCode,
 )
+from toy_walk import BAD_MAP, POST, WALKER, HangMap, Walk
 
+from engine.documents import NoDocument
 from engine.effects import Append, Needs
 from engine.errors import (
+    ActorFailed,
     Busy,
     Overloaded,
 )
@@ -140,6 +143,71 @@ async def test_a_document_is_decoded_for_the_decision(autojump_clock):
         again.directory.documents._kept.clear()
         answers = await again.deliver(SetCode(code="2"), address=address)
         assert answers[0].code == "no_document"  # type: ignore[union-attr]
+
+
+# --- documents that only the actors seen can name
+
+P = Address(PROJECT, "post", "p")
+WHO = Address(PROJECT, "walker", "w")
+WALKERS = (POST, WALKER)
+
+
+async def test_a_document_is_found_through_an_actor_seen(autojump_clock):
+    """The signpost names the map; both are seen, and the signpost is part of the fence."""
+    async with open_stage(kinds=WALKERS) as stage:
+        await stage.ask(HangMap(places="bridge home"), P)
+        assert (await stage.ask(Walk(), WHO)).state.way == "walking"
+        assert stage.store.submitted[-1].reads == ((P, 1),)
+        assert (await stage.ask(Walk(), WHO)).state.way == "home"
+
+
+async def test_who_is_not_there_names_no_document(autojump_clock):
+    """Then the rule decides without one."""
+    async with open_stage(kinds=WALKERS) as stage:
+        assert (await stage.ask(Walk(), WHO)).state.way == "lost"
+        assert stage.store.submitted[-1].reads == ((P, 0),)
+
+
+async def test_a_missed_fence_finds_the_document_anew(autojump_clock):
+    """Somebody hung another map first: the second look reads the one that hangs there now."""
+    async with open_stage(kinds=WALKERS) as stage:
+        await stage.ask(HangMap(places="bridge"), P)
+        stage.store.meddle.append(lambda: stage.foreign(POST, P, HangMap(places="home")))
+        reply = await stage.ask(Walk(), WHO)
+        assert (reply.state.way, stage.store.submitted[-1].reads) == ("home", ((P, 2),))
+
+
+async def test_another_map_is_seen_by_the_next_walk(autojump_clock):
+    """What was seen a moment ago is forgotten when it is told that it changed."""
+    async with open_stage(kinds=WALKERS) as stage:
+        await stage.ask(HangMap(places="bridge bridge"), P)
+        await stage.ask(Walk(), WHO)
+        await stage.ask(HangMap(places="inn home"), P)
+        assert (await stage.ask(Walk(), WHO)).state.way == "home"
+
+
+async def test_a_document_that_is_named_and_not_there_costs_one_command(autojump_clock):
+    """By its name; one that cannot be read breaks the rule that needs it. Others are served."""
+    async with open_stage(kinds=WALKERS) as stage:
+        await stage.ask(HangMap(places="bridge"), P)
+        stage.store.shelf.documents.clear()
+        gone = await stage.deliver(Walk(), Walk(post="nowhere"), address=WHO)
+        assert isinstance(gone[0], NoDocument)
+        assert (versions(gone), stage.notes.failures) == ([-1, 1], [])
+        await stage.ask(HangMap(places=BAD_MAP), P)
+        with pytest.raises(ActorFailed):
+            await stage.ask(Walk(), WHO._replace(id="x"))
+        assert [str(error) for _, error in stage.notes.failures] == ["the map is torn"]
+
+
+@pytest.mark.parametrize(("most", "code"), [(1, "overloaded"), (2, "ok")])
+async def test_documents_found_so_count_among_the_needs(autojump_clock, most, code):
+    """One signpost and its map are two."""
+    async with open_stage(Limits(needs_max=most), kinds=WALKERS) as stage:
+        await stage.ask(HangMap(places="home"), P)
+        (answer,) = await stage.deliver(Walk(), address=WHO)
+        assert stage.notes.outcomes[-1] == ("walk", code)
+        assert getattr(answer, "limit", "needs_max") == "needs_max"
 
 
 def _flood(_door: Door, command: SetCode, _moment: object) -> object:

@@ -17,7 +17,10 @@ from engine.actor import Actor
 from engine.alarms import Alarms
 from engine.directory import Directory
 from engine.draft import Draft
+from engine.errors import Refused
 from engine.hub import Hub
+from engine.kind import Step
+from engine.machine import Moment
 from engine.messages import Address, Snapshot
 from engine.ports import Committed, Outcome
 
@@ -113,6 +116,31 @@ def a_joint_step_that_may_have_happened_is_forgotten(patch: pytest.MonkeyPatch) 
     patch.setattr(Directory, "doubt", lambda _self, _parts: None)
 
 
+def who_leaves_takes_the_tickets_along(patch: pytest.MonkeyPatch) -> None:
+    """Of an erasure only the erased is written, and nobody who takes part in it."""
+    decide_others = Draft._decide_others
+
+    def decide_others_unless_erasing(self: Draft, step: Step, moment: Moment) -> Any:
+        return () if step.erases else decide_others(self, step, moment)
+
+    patch.setattr(Draft, "_decide_others", decide_others_unless_erasing)
+
+
+def who_may_not_leave_is_erased_all_the_same(patch: pytest.MonkeyPatch) -> None:
+    """A box that refuses to take tickets back is passed over."""
+    decide_others = Draft._decide_others
+
+    def decide_whoever_permits_it(self: Draft, step: Step, moment: Moment) -> Any:
+        try:
+            return decide_others(self, step, moment)
+        except Refused:
+            if not step.erases:
+                raise
+            return ()
+
+    patch.setattr(Draft, "_decide_others", decide_whoever_permits_it)
+
+
 BUGS: tuple[Plant, ...] = (
     tell_before_store,
     lose_the_command_that_arrives_as_the_actor_falls_asleep,
@@ -122,4 +150,6 @@ BUGS: tuple[Plant, ...] = (
     queue_of_a_slow_listener_blocks_the_actor,
     who_took_part_goes_on_as_before,
     a_joint_step_that_may_have_happened_is_forgotten,
+    who_leaves_takes_the_tickets_along,
+    who_may_not_leave_is_erased_all_the_same,
 )

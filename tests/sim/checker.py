@@ -14,7 +14,7 @@ from toy_box import BOX, BUYER, Rang
 
 from engine.errors import ActorFailed, Busy, EngineError, Refused, Unavailable
 from engine.hub import Told
-from engine.messages import Address, Command, Erased, Fact, Reply, Snapshot
+from engine.messages import Address, Command, Erase, Erased, Fact, Reply, Snapshot
 from storage.shelf import Shelf
 
 KINDS = {kind.name: kind for kind in (DOOR, BOX, BUYER)}
@@ -112,12 +112,14 @@ class Checker:
         self.note(f"answer {address.id} {command!r} {key} {_shown(answer)}")
         if isinstance(answer, Reply):
             self._replied(address, answer, key)
+            if isinstance(command, Erase) and address.kind == "buyer":
+                self.count("left")
             return
         self.count(answer.code)
         expected = isinstance(answer, Refused)
         expected |= isinstance(answer, Unavailable) and self.troubled
         expected |= isinstance(answer, ActorFailed) and command.wire_name() == "break"
-        expected |= isinstance(answer, Busy) and command.wire_name() in ("buy", "fill")
+        expected |= isinstance(answer, Busy) and address.kind in ("box", "buyer")
         self.require(expected, f"{command!r} was answered {_shown(answer)}")
 
     def _replied(self, address: Address, reply: Reply, key: str | None) -> None:
@@ -146,16 +148,24 @@ class Checker:
                 self.require(late <= SLACK_MS, f"{address}: the alarm is {late} ms late")
 
     def conserved(self) -> None:
-        """At every moment as many tickets were bought as were taken: a joint step is whole."""
+        """At every moment buyers hold what boxes miss: a joint step is whole, an erasure as well.
+
+        Who was erased holds nothing: the facts that said so are gone.
+        """
         facts = [fact for facts in self.shelf.facts.values() for fact in facts]
-        taken = sum(fact.name == "Taken" for fact in facts)
-        bought = sum(
+        taken = sum(fact.name == "Taken" for fact in facts) - sum(
             event.tickets
+            for fact in facts
+            if fact.name == "GivenBack"
+            for event in BOX.fact(fact).events
+        )
+        bought = sum(
+            len(event.boxes)
             for fact in facts
             if fact.name == "Bought"
             for event in BUYER.fact(fact).events
         )
-        self.require(taken == bought, f"{taken} tickets were taken, {bought} bought")
+        self.require(taken == bought, f"{taken} tickets are out, {bought} are held")
 
     # --- in the end
 

@@ -55,7 +55,7 @@ def test_much_happens_in_a_world():
     for seed in range(3):
         for name, count in run_world(seed).counts.items():
             counts[name] = counts.get(name, 0) + count
-    wanted = ("ok", "refused", "repeated", "overflow", "sleeps", "rung", "actor_failed")
+    wanted = ("ok", "refused", "repeated", "overflow", "sleeps", "rung", "actor_failed", "left")
     assert all(counts[name] > 5 for name in (*wanted, "unavailable")), counts
 
 

@@ -27,6 +27,8 @@ from storage.shelf import Shelf
 DOORS = tuple(Address(PROJECT, "door", f"door-{number}") for number in range(4))
 BOXES = tuple(Address(PROJECT, "box", name) for name in "ab")
 BUYERS = tuple(Address(PROJECT, "buyer", name) for name in "xyz")
+LEAVER = BUYERS[-1]
+"""Is erased now and then, and so orders nothing under a key: the kept answers go as well."""
 EVERYBODY = (*DOORS, *BOXES, *BUYERS)
 LIVES = 3
 LIFE_SECONDS = 20.0
@@ -241,12 +243,14 @@ class World:
         return None, address, dice.choice(commands)
 
     def _trade(self) -> tuple[str | None, Address, Command]:
-        """Somebody buys tickets, out of one box or several; now and then a box is filled."""
+        """Somebody buys tickets, out of one box or several, or leaves; or a box is filled."""
         dice = self.dice
         if dice.random() < 0.5:
             return None, dice.choice(BOXES), Fill(tickets=dice.randrange(1, 4))
         boxes = tuple(dice.choice("ab") for _ in range(dice.randrange(1, 4)))
         buy = (dice.choice(BUYERS), Buy(boxes=boxes))
+        if buy[0] is LEAVER:
+            return None, LEAVER, Erase() if dice.random() < 0.3 else buy[1]
         if dice.random() < 0.5:
             self.keys.append((f"key-{len(self.keys)}", *buy))
             return self.keys[-1]
