@@ -3,15 +3,17 @@
 The project remembers the hash of the last applied value of each item. An item whose value differs
 is carried out first and remembered afterwards, so a crash in between repeats it, and repeating
 changes nothing. What operators changed at run time stands; items no longer named are reported.
+Judging a large document takes seconds, so documents are read in a thread: nobody else waits.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
+import trio
 
 from actors.projects import Declare, Key, Live
 from api.auth import ADMIN, hash_key
@@ -40,22 +42,29 @@ class BadDocument(Problem):
         super().__init__(422, "bad_document", detail)
 
 
+class Declared(NamedTuple):
+    """An item, the SHA-256 of its value in hex, and who may listen if the item says that."""
+
+    item: Item
+    digest: str
+    live: Live | None = None
+
+
 async def declare(house: House, document: Mapping[str, Any], who: str) -> Report:
     """Apply a project document. Raises `BadDocument`, or an engine error half-way: repeat it."""
-    project, items = read_items(house, document)
+    project, items = await trio.to_thread.run_sync(read_items, house, document)
     address = Address(project, "project", project)
     snapshot = await house.directory.peek(address)
     before: Mapping[str, str] = snapshot.state.applied if snapshot.exists else {}
     applied, unchanged = [], []
-    for item, live in items:
-        digest = hashlib.sha256(item.value).hexdigest()
+    for item, digest, live in items:
         is_usable = item.sealed is None or house.seal.has_key  # a lost key file: sealed anew
         if before.get(item.name) == digest and is_usable:
             unchanged.append(item.name)
             continue
         await _carry_out(house, address, item, live, digest, who)
         applied.append(item.name)
-    named = {item.name for item, _ in items}
+    named = {each.item.name for each in items}
     gone = sorted(set(before) - named)
     return Report(project, tuple(applied), tuple(unchanged), tuple(gone))
 
@@ -76,10 +85,11 @@ async def _carry_out(
         raise BadDocument(f"{item.name}: {refused}") from refused
 
 
-def read_items(
-    house: House, document: Mapping[str, Any]
-) -> tuple[str, list[tuple[Item, Live | None]]]:
-    """Read a whole document before anything of it is done. Raises `BadDocument`."""
+def read_items(house: House, document: Mapping[str, Any]) -> tuple[str, list[Declared]]:
+    """Read a whole document before anything of it is done: the project's name, and its items.
+
+    In any thread: nothing is touched but the document. Raises `BadDocument`.
+    """
     project = document.get("project")
     if not isinstance(project, str) or not is_project_name(project):
         raise BadDocument("`project` is 1 to 64 of A-Z a-z 0-9 _ -")
@@ -94,13 +104,17 @@ def read_items(
                 continue
             if not isinstance(table, Mapping):
                 raise BadDocument(f"[{domain.name}] is a table")
-            items.extend((item, None) for item in domain.items(project, table))
+            items.extend(map(_declared, domain.items(project, table)))
     except (ValueError, TypeError, msgspec.MsgspecError) as error:
         raise BadDocument(str(error)) from None
     return project, items
 
 
-def _own_items(document: Mapping[str, Any]) -> Iterator[tuple[Item, Live | None]]:
+def _declared(item: Item, live: Live | None = None) -> Declared:
+    return Declared(item, hashlib.sha256(item.value).hexdigest(), live)
+
+
+def _own_items(document: Mapping[str, Any]) -> Iterator[Declared]:
     if "admin_keys" in document:
         keys = read_keys(document["admin_keys"], "admin_keys")
         admins = tuple(
@@ -108,12 +122,12 @@ def _own_items(document: Mapping[str, Any]) -> Iterator[tuple[Item, Live | None]
             for place, key in enumerate(keys, 1)
         )
         item = Item("admin_keys", "\n".join(map(hash_key, keys)).encode(), (), admins)
-        yield item, None
+        yield _declared(item)
     if "live" in document:
         live = msgspec.convert(document["live"], Live)
         if unknown := set(document["live"]) - {"public", "origins"}:
             raise ValueError(f"unknown key live.{min(unknown)}")
-        yield Item("live", msgspec.json.encode(live)), live
+        yield _declared(Item("live", msgspec.json.encode(live)), live)
 
 
 def read_keys(value: object, name: str) -> tuple[str, ...]:

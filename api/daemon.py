@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -40,13 +40,14 @@ from api.toml_file import BadFile
 from api.works import works
 from engine.alarms import Alarms
 from engine.directory import Directory
+from engine.errands import CommandSender, Concerned, SweepSender
 from engine.hub import Hub
 from engine.kind import Kind
-from engine.outbox import CommandSender, Outbox
+from engine.outbox import Outbox
 from storage import projects as projects_list
 from storage.folder import KEY
 from storage.sqlite import SqliteStore, open_store
-from storage.store import View
+from storage.store import Query, View
 
 LIVE_SECONDS_MAX = 1.0
 """For sockets to close after the last `bye`, which are spread over `drain_spread_seconds`."""
@@ -102,6 +103,15 @@ async def open_house(
                 await house.outgoing.aclose()
 
 
+def _pages(store: SqliteStore, query: Query) -> Concerned:
+    """A door's list of actors, read in a thread."""
+
+    async def page(project: str, key: str, after: str, limit: int) -> Sequence[str]:
+        return await store.read(lambda connection: query(connection, project, key, after, limit))
+
+    return page
+
+
 def _furnish(
     settings: Settings,
     log: Log,
@@ -115,7 +125,11 @@ def _furnish(
         actors, kinds_of(domains), store, hub, clock, observer=log, limits=settings.limits
     )
     alarms = Alarms(directory)
-    outbox = Outbox(directory, {"command": CommandSender(directory)})
+    sweeps = {name: _pages(store, query) for each in domains for name, query in each.sweeps.items()}
+    outbox = Outbox(
+        directory,
+        {"command": CommandSender(directory), "sweep": SweepSender(directory, sweeps)},
+    )
     directory.note_alarm = alarms.note
     directory.note_effects = outbox.nudge
     credentials = Credentials(

@@ -17,7 +17,7 @@ from api.http import Answer, Problem, Route, present_problem
 from api.seals import Seal
 from engine.kind import Kind
 from engine.messages import Command
-from storage.store import View
+from storage.store import Query, View
 
 if TYPE_CHECKING:
     from api.house import House
@@ -61,7 +61,8 @@ class Domain:
     of the table's subtables that hold paths of JSON files: `items` is given their text, or a JSON
     value where somebody sent a document with the value in its place. `carry_out`, by kind, does
     what its commands need besides being asked; `private` kinds have ids that may be a person's,
-    which the log does not show; `furnish` puts the door's long-lived things on the house's shelves;
+    which the log does not show; `sweeps` are its lists of actors that a sweep may go
+    over; `furnish` puts the door's long-lived things on the house's shelves;
     `work` is what the door does for as long as the daemon serves, `leave` what it does last, when
     nobody is let in any more and what it stored is still sent on.
     """
@@ -78,6 +79,7 @@ class Domain:
     present: Callable[[Problem, Any], Answer] = present_problem
     carry_out: Mapping[str, CarryOut] = field(default_factory=dict)
     private: frozenset[str] = frozenset()
+    sweeps: Mapping[str, Query] = field(default_factory=dict)
     furnish: Callable[[House], object] | None = None
     work: Callable[[House], Awaitable[None]] | None = None
     leave: Callable[[House], Awaitable[None]] | None = None

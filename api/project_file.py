@@ -167,19 +167,30 @@ def _judge(toml: TomlFile, door: Domain, project: str, table: Mapping[str, Any])
     except BadFile:
         raise
     except (ValueError, TypeError, msgspec.MsgspecError) as error:
-        raise toml.error(str(error), *_meant(toml, door.name, str(error))) from None
+        path = _meant(toml, door.name, str(error))
+        raise toml.error(_with_file(toml, door, path, str(error)), *path) from None
 
 
 def _meant(toml: TomlFile, door: str, reason: str) -> tuple[str | int, ...]:
-    """The key that a door's sentence names, the longest first; else the door's table."""
-    mine = [path for path in toml.lines if path[0] == door and isinstance(path[-1], str)]
-    for path in sorted(mine, key=len, reverse=True):
+    """The key or item that a door's sentence names, the longest first; else the door's table."""
+    mine = sorted((path for path in toml.lines if path[0] == door), key=len, reverse=True)
+    for path in mine:
         if re.search(rf"(?<![\w.-]){re.escape(_dotted(path))}(?![\w-])", reason):
             return path
-    for path in sorted(mine, key=len, reverse=True):
-        if len(path) > 1 and f"{path[-1]!r}" in reason:
+    for path in mine:
+        if len(path) > 1 and isinstance(path[-1], str) and f"{path[-1]!r}" in reason:
             return path
     return (door,)
+
+
+def _with_file(toml: TomlFile, door: Domain, path: tuple[str | int, ...], reason: str) -> str:
+    """The reason, with the name of the file that it is about where that is one of several."""
+    if len(path) < 2 or path[-2] not in door.files or not isinstance(path[-1], int):
+        return reason
+    name: Any = toml.values
+    for part in path:
+        name = name[part]
+    return reason.replace(_dotted(path), f"{_dotted(path)} ({name})", 1)
 
 
 def _dotted(path: tuple[str | int, ...]) -> str:

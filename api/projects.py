@@ -1,21 +1,26 @@
 """The administration of projects: declaring them, their keys, their audit.
 
-A secret is shown once, in the answer to whoever created it. `PUT` takes the document that
-`callboard apply` makes of a project file, with file contents inline.
+A secret is shown once, in the answer to whoever created it, and in the form that its door's keys
+have. `PUT` takes the document that `callboard apply` makes of a project file, with file contents
+inline; it may be large, and is read in a thread.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+import trio
 
 from actors.projects import KEY_ID_DIGITS, CreateKey, Key, RevokeKey
 from api.actors import FactPage, list_facts
 from api.apply import Report, declare, is_project_name
 from api.auth import ADMIN, OPERATOR, hash_key
 from api.http import Answer, Call, Problem, Route, answer
+from api.timelines.entrance import new_key
+from api.timelines.shelf import NAME as TIMELINES
 from api.times import rfc3339
 from engine.messages import Address
 from storage.projects import CredentialRow, keys_of
@@ -53,7 +58,7 @@ async def put_project(call: Call) -> Answer:
         raise Problem(422, "bad_document", "a project's name is 1 to 64 of A-Z a-z 0-9 _ -")
     if call.who.kind != OPERATOR and call.who.project != project:
         raise Problem(404, "no_project", "there is no such project here")
-    document = call.json(dict[str, Any])
+    document = await trio.to_thread.run_sync(call.json, dict[str, Any])
     if document.setdefault("project", project) != project:
         raise Problem(422, "bad_document", "`project` differs from the address")
     return answer(await declare(call.house, document, call.who.who))
@@ -72,7 +77,10 @@ async def create_key(call: Call) -> Answer:
     doors = {"", *(domain.name for domain in call.house.domains)}
     if new.door not in doors or not new.kind or (new.door == "") != (new.kind == ADMIN):
         raise Problem(422, "bad_key", "name a door and its kind of key, or neither for an admin")
-    secret = f"{new.kind}_{secrets.token_urlsafe(24)}"
+    try:
+        secret = SECRETS.get(new.door, _secret)(new.kind)
+    except ValueError as error:
+        raise Problem(422, "bad_key", str(error)) from None
     key = Key(hash_key(secret), new.door, new.kind, new.subject, new.label)
     reply = await call.house.directory.ask(_project(call), CreateKey(key=key), by=call.who.who)
     at_ms = reply.fact.at_ms if reply.fact else call.house.clock.now_ms()
@@ -100,6 +108,15 @@ async def audit(call: Call) -> Answer:
     """Who changed what and when: the project's own facts."""
     call.parts = {"kind": "project", "id": call.who.project}
     return await list_facts(call)
+
+
+def _secret(kind: str) -> str:
+    """A fresh key of a door whose keys have no form of their own: 24 random bytes."""
+    return f"{kind}_{secrets.token_urlsafe(24)}"
+
+
+SECRETS: Mapping[str, Callable[[str], str]] = {TIMELINES: new_key}
+"""Doors whose keys have a form of their own: how one of that kind is made, or `ValueError`."""
 
 
 def _project(call: Call) -> Address:

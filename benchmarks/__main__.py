@@ -8,7 +8,9 @@ import time
 
 from benchmarks.figures import Figure, show, write
 
-MEASURES = ("commands", "evaluation", "http", "live", "memory", "start", "visitors")
+MEASURES = (
+    "commands", "evaluation", "http", "live", "memory", "start", "timelines", "visitors",
+)  # fmt: skip
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ All of it is read from the one table, so a picture cannot disagree with what is 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ LINE_LETTERS_MAX = 26
 
 
 class RowShown(msgspec.Struct, frozen=True, rename="camel"):
-    """One line of a table in words.
+    """One line of a table in words; a row that is a choice has a line for each of its `targets`.
 
     `on` is a command's wire name or a time; `public` says if a client may send it;
     `after_seconds` is set for time limits only.
@@ -32,6 +33,7 @@ class RowShown(msgspec.Struct, frozen=True, rename="camel"):
     why: str = ""
     public: bool = False
     after_seconds: float | None = None
+    targets: tuple[str, ...] = ()
 
 
 class MachineShown(msgspec.Struct, frozen=True, rename="camel"):
@@ -73,15 +75,19 @@ class Label(msgspec.Struct, frozen=True):
 
 
 class Node(msgspec.Struct, frozen=True):
-    """A phase. `initial`: actors begin here; `final`: no row leads out of it."""
+    """A phase. `initial`: actors begin here; `final`: no row leads out of it.
+
+    A `choice` is no phase but where arrows part: its name is shown nowhere and is no phase's.
+    """
 
     name: str
     initial: bool = False
     final: bool = False
+    choice: bool = False
 
 
 class Edge(msgspec.Struct, frozen=True):
-    """An arrow between two phases, with a label for each row that takes it."""
+    """An arrow between two nodes, with a label for each row that takes it; none from a choice."""
 
     source: str
     target: str
@@ -89,7 +95,7 @@ class Edge(msgspec.Struct, frozen=True):
 
 
 class Graph(msgspec.Struct, frozen=True):
-    """Phases and arrows; parallel rows share an arrow. Knows no picture yet."""
+    """Phases, choices and arrows; parallel rows share an arrow. Knows no picture yet."""
 
     name: str
     nodes: tuple[Node, ...]
@@ -100,7 +106,7 @@ class Graph(msgspec.Struct, frozen=True):
 
 
 def describe(machine: Machine[Any]) -> MachineShown:
-    """Return a machine as plain data, in the order of its table."""
+    """Return a machine as plain data, in the order of its table; rows once for each target."""
     rows = tuple(shown for row in machine.rows for shown in _rows_shown(row))
     leaving = {source for row in rows for source in row.source if source != row.target}
     return MachineShown(
@@ -130,18 +136,34 @@ def permitted(machine: Machine[Any], *, public_only: bool = False) -> dict[str, 
 
 
 def graph(machine: Machine[Any]) -> Graph:
-    """Return phases and arrows; rows between the same two phases share one arrow."""
+    """Return nodes and arrows; rows between the same two share one, and a label is written once.
+
+    Rows with the same several targets share a choice, as in UML: their labels stand at the arrows
+    that lead to it, and from it one arrow without words leads to each target.
+    """
     shown = describe(machine)
-    labels: dict[tuple[str, str], list[Label]] = {}
+    choices = _choices(shown)
+    labels: dict[tuple[str, str], dict[Label, None]] = {}
     for row in shown.rows:
+        choice = choices.get(frozenset(row.targets))
+        label = Label(row.on, row.guard, row.why, row.public)
         for source in row.source:
-            label = Label(row.on, row.guard, row.why, row.public)
-            labels.setdefault((source, row.target), []).append(label)
+            labels.setdefault((source, choice or row.target), {})[label] = None
+        if choice is not None:
+            labels.setdefault((choice, row.target), {})
+    phases = (Node(name, name == shown.initial, name in shown.final) for name in shown.phases)
     return Graph(
         shown.name,
-        tuple(Node(name, name == shown.initial, name in shown.final) for name in shown.phases),
+        (*phases, *(Node(name, choice=True) for name in choices.values())),
         tuple(Edge(source, target, tuple(found)) for (source, target), found in labels.items()),
     )
+
+
+def _choices(shown: MachineShown) -> dict[frozenset[str], str]:
+    """A name for each set of several targets, in table order; no phase is called so."""
+    several = dict.fromkeys(frozenset(row.targets) for row in shown.rows if len(row.targets) > 1)
+    names = (name for number in count(1) if (name := f"choice {number}") not in shown.phases)
+    return {targets: next(names) for targets in several}
 
 
 def _rows_shown(row: Row) -> Iterator[RowShown]:
@@ -156,6 +178,7 @@ def _rows_shown(row: Row) -> Iterator[RowShown]:
             row.why,
             after is None and row.on is not AlarmDue and row.on.public,  # type: ignore[union-attr]
             None if after is None else after.seconds,
+            tuple(str(phase) for phase in row.targets),
         )
 
 
@@ -163,31 +186,46 @@ def _rows_shown(row: Row) -> Iterator[RowShown]:
 
 
 def mermaid(machine: Machine[Any]) -> str:
-    """Write a Mermaid state diagram; phases get short ids, so that any name is allowed."""
+    """Write a Mermaid state diagram; nodes get short ids, so that any name is allowed."""
     drawn = graph(machine)
     ids = {node.name: f"p{number}" for number, node in enumerate(drawn.nodes)}
     lines = ["stateDiagram-v2"]
-    lines += [f'    state "{_quoted(node.name)}" as {ids[node.name]}' for node in drawn.nodes]
+    lines += [f"    {_declared(node, ids[node.name])}" for node in drawn.nodes]
     lines += [f"    [*] --> {ids[node.name]}" for node in drawn.nodes if node.initial]
     for edge in drawn.edges:
+        arrow = f"    {ids[edge.source]} --> {ids[edge.target]}"
         for label in edge.labels:
             words = f"{label.on} [{label.guard}]" if label.guard else label.on
-            lines.append(f"    {ids[edge.source]} --> {ids[edge.target]}: {_quoted(words)}")
+            lines.append(f"{arrow}: {_quoted(words)}")
+        if not edge.labels:
+            lines.append(arrow)
     lines += [f"    {ids[node.name]} --> [*]" for node in drawn.nodes if node.final]
     return "\n".join(lines) + "\n"
 
 
 def table(machine: Machine[Any]) -> str:
-    """Write the rows as a Markdown table; `public` marks what clients may send."""
+    """Write the rows as a Markdown table; `public` marks what clients may send.
+
+    A choice is one line: its targets are joined by "or".
+    """
     lines = [
         "| in phase | on | goes to | if | why | public |",
         "|---|---|---|---|---|---|",
     ]
     for row in describe(machine).rows:
-        cells = (", ".join(row.source), f"`{row.on}`", row.target, row.guard, row.why)
+        if row.target != row.targets[0]:
+            continue  # the same row again, shown for another target
+        goes_to = " or ".join(row.targets)
+        cells = (", ".join(row.source), f"`{row.on}`", goes_to, row.guard, row.why)
         mark = "yes" if row.public else ""
         lines.append("| " + " | ".join(_cell(cell) for cell in (*cells, mark)) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _declared(node: Node, id_: str) -> str:
+    if node.choice:
+        return f"state {id_} <<choice>>"
+    return f'state "{_quoted(node.name)}" as {id_}'
 
 
 def _quoted(text: str) -> str:

@@ -6,21 +6,23 @@ light or dark mode. `now` marks the phase an actor is in. All text is escaped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from engine.diagram import Edge, Label, graph
 from engine.layout import (
+    CHOICE_HEIGHT,
+    CHOICE_PORT,
     LETTER,
     LINE,
     LOOP,
     NODE_HEIGHT,
+    PORT,
     Layout,
     Place,
     Route,
     lay_out,
-    port,
     words,
 )
 from engine.machine import Machine
@@ -59,7 +61,7 @@ def svg(machine: Machine[Any], now: str = "") -> str:
         f"<style>{STYLE}</style>",
         f'<rect class="paper" width="{width}" height="{height}" rx="8"/>',
         *(_way(route) for route in page.routes),
-        *_phases(page, now),
+        *_nodes(page, now),
         *(_words(place.edge, place.x, place.y) for place in page.places() if place.edge),
         "</svg>",
     ]
@@ -74,9 +76,12 @@ def _px(number: float) -> str:
     return f"{number:.1f}".removesuffix(".0")
 
 
-def _phases(page: Layout, now: str) -> Iterator[str]:
+def _nodes(page: Layout, now: str) -> Iterator[str]:
     for place in page.places():
         if place.node is None:
+            continue
+        if place.node.choice:
+            yield _diamond(place)
             continue
         if place.node.initial:
             yield _beginning(place)
@@ -99,6 +104,12 @@ def _box(place: Place, name: str, *, final: bool, now: bool) -> str:
     return rectangle("phase now" if now else "phase", 0) + ring + text
 
 
+def _diamond(place: Place) -> str:
+    x, y, half, high = place.x, place.y, place.half, CHOICE_HEIGHT / 2
+    corners = ((x - half, y), (x, y - high), (x + half, y), (x, y + high))
+    return f'<polygon class="phase" points="{_listed(corners)}"/>'
+
+
 def _beginning(place: Place) -> str:
     top = place.y - NODE_HEIGHT / 2
     x = _px(place.x)
@@ -115,8 +126,8 @@ def _beginning(place: Place) -> str:
 def _way(route: Route) -> str:
     """A line through the places, upright inside a layer and curved between two."""
     upper, *between, lower = route.places
-    first, last = port(upper, route.places[1]), port(lower, route.places[-2])
-    start, end = upper.y + NODE_HEIGHT / 2, lower.y - NODE_HEIGHT / 2
+    first, last = _port(upper, route.places[1]), _port(lower, route.places[-2])
+    start, end = upper.y + _rim(upper, first), lower.y - _rim(lower, last)
     line = [f"M{_px(first)} {_px(start + TIP * route.up)}V{_px(upper.bottom)}"]
     x, y = first, upper.bottom
     for place in (*between, lower):
@@ -127,6 +138,25 @@ def _way(route: Route) -> str:
         x, y = to, place.bottom
     tip = _tip(first, start, 0, -1) if route.up else _tip(last, end, 0, 1)
     return f'<path class="way" d="{"".join(line)}"/>{tip}'
+
+
+def _port(place: Place, other: Place) -> float:
+    """Where on a node's edge the arrow to `other` ends: ports are spread in their order."""
+    near = sorted(place.above if other in place.above else place.below, key=lambda near: near.x)
+    widest, inset = (CHOICE_PORT, CHOICE_PORT / 2) if _is_choice(place) else (PORT, 10)
+    step = min(widest, 2 * (place.half - inset) / max(1, len(near) - 1))
+    return place.x + (near.index(other) - (len(near) - 1) / 2) * step
+
+
+def _rim(place: Place, x: float) -> float:
+    """How far above and below its middle a node ends at `x`: a box is level, a diamond is not."""
+    if _is_choice(place):
+        return CHOICE_HEIGHT / 2 * (1 - abs(x - place.x) / place.half)
+    return NODE_HEIGHT / 2
+
+
+def _is_choice(place: Place) -> bool:
+    return place.node is not None and place.node.choice
 
 
 def _own_way(place: Place, loop: Edge) -> str:
@@ -144,8 +174,11 @@ def _tip(x: float, y: float, ahead_x: float, ahead_y: float) -> str:
     back_x, back_y = x - 9 * ahead_x, y - 9 * ahead_y
     side_x, side_y = 4.2 * ahead_y, -4.2 * ahead_x
     points = ((x, y), (back_x + side_x, back_y + side_y), (back_x - side_x, back_y - side_y))
-    listed = " ".join(f"{_px(px)},{_px(py)}" for px, py in points)
-    return f'<polygon class="tip" points="{listed}"/>'
+    return f'<polygon class="tip" points="{_listed(points)}"/>'
+
+
+def _listed(points: Iterable[tuple[float, float]]) -> str:
+    return " ".join(f"{_px(x)},{_px(y)}" for x, y in points)
 
 
 # --- words

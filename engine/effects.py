@@ -32,6 +32,29 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
     due_in_ms: int = 0
 
 
+class SweepBody(msgspec.Struct, frozen=True):
+    """The body of a `sweep` effect: actors of `kind` that stand in `list` under `key` are asked."""
+
+    list: str
+    key: str
+    kind: str
+    command: str
+    data: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+def sweep(list_: str, key: str, kind: str, command: Command) -> Effect:
+    """Ask all actors of `kind` that a list has under `key`, after the commit (DESIGN 2, Sweeps).
+
+    The command must be nothing the second time. Sweeps with equal list and key are joined while
+    they wait, so a crowd of changes costs few passes.
+    """
+    data = msgspec.Raw(msgspec.json.encode(command))
+    body = SweepBody(list_, key, kind, command.wire_name(), data)
+    return Effect(
+        sender="sweep", subscription=f"sweep:{list_}", subject=key, body=msgspec.json.encode(body)
+    )
+
+
 class Append(msgspec.Struct, frozen=True):
     """A row for a list that belongs to no actor's state (a hit, an activation, a sample)."""
 

@@ -116,3 +116,16 @@ class Later(Exception):
     def __init__(self, seconds: float, why: str = "") -> None:
         super().__init__(why)
         self.seconds = seconds
+
+
+class More(Exception):
+    """A sender has done a part of an order: go on at once, and remember how far it is.
+
+    `done` rows from the head on are delivered; the next one keeps `cursor`, durably, until its next
+    attempt. It is no failure and counts as no attempt.
+    """
+
+    def __init__(self, cursor: str, done: int = 0) -> None:
+        super().__init__(cursor)
+        self.cursor = cursor
+        self.done = done

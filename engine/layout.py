@@ -1,6 +1,6 @@
-"""Where a graph's phases, arrows and words go on the page.
+"""Where a graph's phases, choices, arrows and words go on the page.
 
-The picture is layered, top to bottom: phases stand on even layers, the words of each arrow take a
+The picture is layered, top to bottom: nodes stand on even layers, the words of each arrow take a
 place of their own on the odd layer between, and an arrow that passes a layer takes a thin place
 there. So nothing can overlap: every place of a layer keeps its distance from its neighbours, and
 between two layers only lines run. Lengths are pixels; nothing here knows SVG.
@@ -17,6 +17,7 @@ from engine.diagram import Edge, Graph, Node
 
 LETTER, LINE = 7.0, 17.0  # width of a letter and height of a line at 13 pixels, generous
 NODE_HEIGHT, NODE_WIDTH_MIN, PORT = 38.0, 84.0, 34.0
+CHOICE_HEIGHT, CHOICE_PORT = 28.0, 14.0  # a diamond is as wide as its ports need
 GAP, LAYER_GAP, LOOP = 26.0, 28.0, 46.0
 TOP = 46.0  # room for the dot at which actors begin
 ROUNDS = 16
@@ -25,7 +26,7 @@ RIGID = 60.0  # how much more a long arrow insists on its place than a phase
 
 @dataclass(eq=False, slots=True)
 class Place:
-    """A spot on a layer: a phase, an arrow's words, or an arrow that only passes.
+    """A spot on a layer: a phase, a choice, an arrow's words, or an arrow that only passes.
 
     `left` and `right` are its reach from `x`; a phase's own arrow (`loop`) is part of its reach.
     `top` and `bottom` are those of its whole layer: in between lines run upright.
@@ -47,13 +48,13 @@ class Place:
 
     @property
     def half(self) -> float:
-        """Half of a phase's box, half of a block of words."""
+        """Half of a phase's box, of a choice's diamond, of a block of words."""
         return self.left
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The way of an arrow through its places, from the upper phase to the lower one.
+    """The way of an arrow through its places, from the upper node to the lower one.
 
     `up` is true where the arrow points upwards.
     """
@@ -85,7 +86,7 @@ def words(edge: Edge) -> tuple[str, ...]:
 def lay_out(graph: Graph) -> Layout:
     """Find a place for everything. The same graph always gives the same page."""
     ranks = _ranks(graph)
-    places = {node.name: _phase_place(graph, node, ranks[node.name]) for node in graph.nodes}
+    places = {node.name: _node_place(graph, node, ranks) for node in graph.nodes}
     layers: list[list[Place]] = [[] for _ in range(max(ranks.values()) + 1)]
     for place in places.values():
         layers[place.layer].append(place)
@@ -103,18 +104,35 @@ def lay_out(graph: Graph) -> Layout:
 
 
 def _ranks(graph: Graph) -> dict[str, int]:
-    """Longest way from the first phase, going back nowhere; phases on even layers."""
-    forward: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
-    for edge in graph.edges:
-        forward[edge.source].append(edge.target)
+    """Longest way from the first phase, going back nowhere; nodes on even layers.
+
+    A phase that leads to a choice and comes from nowhere but that choice stands just above it.
+    """
+    forward = _forward(graph)
     finished: list[str] = []
     back = _back_edges(forward, finished)
+    first = next(node.name for node in graph.nodes if node.initial)
     ranks = dict.fromkeys(forward, 0)
+    ranks |= {edge.source: 2 for edge in graph.edges if edge.target == first != edge.source}
     for source in reversed(finished):
         for target in forward[source]:
             if (source, target) not in back:
                 ranks[target] = max(ranks[target], ranks[source] + 2)
+    for name in forward.keys() - {first}.union(*forward.values()):
+        ranks[name] = min(ranks[target] for target in forward[name]) - 2
     return ranks
+
+
+def _forward(graph: Graph) -> dict[str, list[str]]:
+    """Where arrows lead, but for those back to the first phase or from a choice to its sources."""
+    nodes = {node.name: node for node in graph.nodes}
+    arrows = [(edge.source, edge.target) for edge in graph.edges]
+    to_choices = {(source, target) for source, target in arrows if nodes[target].choice}
+    forward: dict[str, list[str]] = {name: [] for name in nodes}
+    for source, target in arrows:
+        if source != target and not nodes[target].initial and (target, source) not in to_choices:
+            forward[source].append(target)
+    return forward
 
 
 def _back_edges(forward: Mapping[str, list[str]], finished: list[str]) -> set[tuple[str, str]]:
@@ -140,16 +158,20 @@ def _back_edges(forward: Mapping[str, list[str]], finished: list[str]) -> set[tu
     return back
 
 
-def _phase_place(graph: Graph, node: Node, layer: int) -> Place:
+def _node_place(graph: Graph, node: Node, ranks: Mapping[str, int]) -> Place:
     loop = next((e for e in graph.edges if e.source == e.target == node.name), None)
-    ends = [(e.source, e.target) for e in graph.edges if e is not loop]
-    ports = max(1, sum(node.name in pair for pair in ends))
-    half = max(NODE_WIDTH_MIN, len(node.name) * LETTER * 1.2 + 36, min(ports, 6) * PORT) / 2
+    pairs = [(e.source, e.target) for e in graph.edges if e is not loop]
+    ends = [pair for pair in pairs if node.name in pair]
+    if node.choice:
+        above = sum(min(ranks[a], ranks[b]) < ranks[node.name] for a, b in ends)
+        half = max(2, above, len(ends) - above) * CHOICE_PORT / 2
+        return Place(ranks[node.name], half, half, CHOICE_HEIGHT, node=node)
+    half = max(NODE_WIDTH_MIN, len(node.name) * LETTER * 1.2 + 36, min(len(ends), 6) * PORT) / 2
     reach, height = half, NODE_HEIGHT
     if loop is not None:
         reach += LOOP + _wide(loop)
         height = max(height, len(words(loop)) * LINE + 6)
-    return Place(layer, half, reach, height, node=node, loop=loop)
+    return Place(ranks[node.name], half, reach, height, node=node, loop=loop)
 
 
 def _wide(edge: Edge) -> float:
@@ -157,14 +179,14 @@ def _wide(edge: Edge) -> float:
 
 
 def _route(edge: Edge, source: Place, target: Place, layers: list[list[Place]]) -> Route:
-    """Give the arrow a place on each layer between; its words stand on the middle odd one."""
+    """Give the arrow a place on each layer between; its words, if any, stand on the middle one."""
     up = source.layer > target.layer
     top, bottom = (target, source) if up else (source, target)
     middle = (top.layer + bottom.layer) // 2
     middle -= 1 - middle % 2
     way = [top]
     for layer in range(top.layer + 1, bottom.layer):
-        if layer == middle:
+        if layer == middle and edge.labels:
             half = _wide(edge) / 2
             place = Place(layer, half, half, len(words(edge)) * LINE + 4, edge=edge)
         else:
@@ -240,6 +262,8 @@ def _spread(layers: list[list[Place]], routes: list[Route]) -> float:
 
 
 def _wish(place: Place, run: tuple[Place, ...], turn: int) -> float:
+    if place.node and place.node.choice:
+        run = (*place.above, *place.below)  # it keeps in the middle of all its arrows
     near = list(run) if len(run) > 1 else (place.above, place.below)[turn % 2]
     return fsum(other.x for other in near) / len(near) if near else place.x
 
@@ -274,10 +298,3 @@ def _stack(layers: list[list[Place]]) -> float:
             place.y, place.top, place.bottom = y + height / 2, y, y + height
         y += height + LAYER_GAP
     return y - LAYER_GAP + GAP
-
-
-def port(place: Place, other: Place) -> float:
-    """Where on a phase's edge the arrow to `other` ends: ports are spread in their order."""
-    near = sorted(place.above if other in place.above else place.below, key=lambda near: near.x)
-    step = min(PORT, 2 * (place.half - 10) / max(1, len(near) - 1))
-    return place.x + (near.index(other) - (len(near) - 1) / 2) * step

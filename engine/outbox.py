@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
-import msgspec
 import trio
 
 from engine.commits import commit
 from engine.directory import Directory
 from engine.effects import Append, Caused
-from engine.errors import DeliveryGone, EngineError, Later, Refused
-from engine.messages import NOBODY, Address
+from engine.errors import DeliveryGone, EngineError, Later, More
+from engine.messages import NOBODY
 from engine.pools import End, Order, Pools, Sending
 from engine.ports import Committed, Delivery, Entry, Failed, Outcome, Settle
 from engine.senders import NOBODY_SENDS, OneByOne, PoolSender, Sender
@@ -195,6 +194,8 @@ class Outbox:
         try:
             with trio.fail_after(self._limits.outbox_attempt_seconds_max):
                 appends = tuple(await self._sender(head).send_all(rows))
+        except More as more:
+            return await self._go_on(rows, more)
         except Exception as error:
             return await self._fail(head, error)
         settles = tuple(Settle(id=row.id) for row in rows)
@@ -205,6 +206,15 @@ class Outbox:
             return await self._fail(head, refusal)
         self._counts["delivered"] += len(rows)
         return "sent"
+
+    async def _go_on(self, rows: Sequence[Delivery], more: More) -> End:
+        """Some rows are delivered, and the next one remembers how far it is."""
+        head = rows[more.done]
+        settles = [Settle(id=row.id) for row in rows[: more.done]]
+        settles.append(Settle(id=head.id, due_at_ms=head.due_at_ms, cursor=more.cursor))
+        await self._write_down(head, tuple(settles))
+        self._counts["delivered"] += more.done
+        return "gone"
 
     async def _fail(self, head: Delivery, error: Exception) -> End:
         """The head is tried again later or parked; those behind it stay as they are.
@@ -259,41 +269,3 @@ class Outbox:
     def statistics(self) -> Mapping[str, float]:
         """Sendings under way, and counters of deliveries since the start."""
         return {"under_way": len(self._under_way), **self._counts}
-
-
-class CommandBody(msgspec.Struct, frozen=True):
-    """The body of a `command` effect: which actor of the project is asked what."""
-
-    kind: str
-    id: str
-    command: str
-    data: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-class CommandSender:
-    """The `command` effect: ask another actor of the project.
-
-    The delivery's id is the idempotency key, so the receiver's commit records it and a repeat is
-    nothing (engine spec 1.5). A refusal is an answer: it is not tried again.
-    """
-
-    waits_seconds = WAITS_SECONDS
-
-    def __init__(self, directory: Directory) -> None:
-        self._directory = directory
-
-    async def send(self, delivery: Delivery) -> None:
-        """Ask once per delivery."""
-        body = msgspec.json.decode(delivery.effect.body, type=CommandBody)
-        kind = self._directory.kinds[body.kind]
-        command = msgspec.json.decode(bytes(body.data), type=kind.commands[body.command])
-        try:
-            await self._directory.ask(
-                Address(delivery.project, body.kind, body.id),
-                command,
-                by=delivery.cause.topic,
-                principal="outbox",
-                key=f"outbox:{delivery.id}",
-            )
-        except Refused as refused:
-            self._directory.observer.failed(delivery.cause, "command", refused)

@@ -63,7 +63,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """An outbox row: an effect on its way."""
+    """An outbox row: an effect on its way; `cursor` is how far a sender is that went on."""
 
     id: int
     project: str
@@ -74,16 +74,21 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     parked: bool = False
     error: str = ""
+    cursor: str = ""
 
 
 class Settle(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a delivery: gone (`due_at_ms` None), due again, or parked."""
+    """What became of a delivery: gone (`due_at_ms` None), due again, or parked.
+
+    `cursor` is how far its sender is; None: as it was.
+    """
 
     id: int
     due_at_ms: int | None = None
     attempts: int = 0
     parked: bool = False
     error: str = ""
+    cursor: str | None = None
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -266,7 +271,6 @@ class Clock(Protocol):
 
     def now_ms(self) -> int:
         """Unix time in milliseconds, UTC."""
-        ...
 
 
 class Observer(Protocol):
@@ -276,19 +280,15 @@ class Observer(Protocol):
         self, address: Address, command: str, outcome: str, version: int, seconds: float
     ) -> None:
         """A command was answered: `ok`, `nothing`, `repeated`, or an error's code."""
-        ...
 
     def woke(self, address: Address, version: int) -> None:
         """An actor was read from the store."""
-        ...
 
     def slept(self, address: Address) -> None:
         """An actor was put to sleep."""
-        ...
 
     def failed(self, address: Address, what: str, error: BaseException) -> None:
         """A handler, an alarm or a delivery broke."""
-        ...
 
 
 class Silent:

@@ -22,7 +22,7 @@ ACTOR = "version, generation, phase, state, state_version, since, alarm_at"
 FACT = "seq, project, kind, id, version, name, body, at"
 DELIVERY = (
     "id, project, kind, actor, version, sender, subject, subscription, about, body, "
-    "due_at, attempts, parked, error"
+    "due_at, attempts, parked, error, cursor"
 )
 KEPT = "project, principal, key, fingerprint, kind, id, version, generation, state, at"
 
@@ -114,6 +114,7 @@ def delivery(row: Row) -> Delivery:
         attempts=row[11],
         parked=bool(row[12]),
         error=row[13],
+        cursor=row[14],
     )
 
 

@@ -49,6 +49,12 @@ def _tables(database: Any) -> None:
     )
 
 
+@CORE(name="2")
+def _cursors(database: Any) -> None:
+    for statement in CURSORS:
+        database.conn.execute(statement)
+
+
 TABLES = (
     # Small facts about the store: its epoch, the lowest number the next fact may take.
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
@@ -96,7 +102,12 @@ TABLES = (
     f"PRAGMA application_id = {APPLICATION_ID}",
     "PRAGMA user_version = 1",
 )
-VERSION = 1
+CURSORS = (
+    # How far the sender of a delivery is that takes several attempts.
+    "ALTER TABLE outbox ADD COLUMN cursor TEXT NOT NULL DEFAULT ''",
+    "PRAGMA user_version = 2",
+)
+VERSION = 2
 """The newest `user_version`: number of core migrations."""
 
 

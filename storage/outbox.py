@@ -63,8 +63,8 @@ def settle(connection: sqlite3.Connection, entry: Entry) -> None:
     moved = [one for one in entry.settles if not _is_gone(one) and one.id in orders]
     connection.executemany(
         """UPDATE outbox SET due_at = coalesce(?, due_at), attempts = ?, parked = ?, error = ?,
-           head = CASE WHEN ? THEN 0 ELSE head END WHERE id = ?""",
-        [(m.due_at_ms, m.attempts, m.parked, m.error, m.parked, m.id) for m in moved],
+           cursor = coalesce(?, cursor), head = CASE WHEN ? THEN 0 ELSE head END WHERE id = ?""",
+        [(m.due_at_ms, m.attempts, m.parked, m.error, m.cursor, m.parked, m.id) for m in moved],
     )
     touched = Counter(orders[one.id] for one in moved)
     for order in dict.fromkeys(orders.values()):

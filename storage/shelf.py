@@ -213,6 +213,7 @@ class Shelf:
             attempts=settle.attempts,
             parked=settle.parked,
             error=settle.error,
+            cursor=before.cursor if settle.cursor is None else settle.cursor,
         )
 
     def _require(self, entry: Entry) -> None:

@@ -20,6 +20,9 @@ T = TypeVar("T")
 Write = Callable[[sqlite3.Connection, str, int, Sequence[tuple[Any, ...]]], Sequence[Any]]
 """(connection, project, at_ms, rows) -> one answer per row, inside the transaction."""
 
+Query = Callable[[sqlite3.Connection, str, str, str, int], Sequence[str]]
+"""(connection, project, key, after, limit) -> ids of actors above `after`, in order."""
+
 
 class Projected(msgspec.Struct, frozen=True):
     """A fact on its way into the lists, with the encoded state it led to (None: not written)."""

@@ -22,12 +22,13 @@ from engine.alarms import Alarms
 from engine.directory import Directory
 from engine.draft import Draft
 from engine.envelope import Envelope
+from engine.errands import CommandSender
 from engine.hub import Hub, Said, Told, Topic
 from engine.kind import Kind
 from engine.limits import Limits
 from engine.machine import Moment
 from engine.messages import Address, Command, Reply, Snapshot
-from engine.outbox import CommandSender, Outbox, Sender
+from engine.outbox import Outbox, Sender
 from engine.ports import Entry, Loaded, Outcome, Tell
 from storage.memory import MemoryStore
 from storage.shelf import Shelf

@@ -19,6 +19,7 @@ from api.cli import demo as cli_demo
 from api.cli import folder as cli_folder
 from api.cli import keys as cli_keys
 from api.cli import remote as cli_remote
+from api.cli import timeline as cli_timeline
 from api.cli import watch as cli_watch
 from api.cli.errors import Plain, data_option, file_type, key_option, url_option
 from api.domains import DOMAINS
@@ -125,6 +126,7 @@ for command in (
     *cli_folder.COMMANDS,
     cli_watch.watch,
     cli_keys.keys,
+    cli_timeline.timeline,
     cli_demo.demo,
 ):
     main.add_command(command)

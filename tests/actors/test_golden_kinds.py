@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import golden
 import pytest
+from timeline_samples import SETTINGS_EVENTS, TIMELINE_EVENTS, USER_EVENTS
 
 from actors import projects
 from actors.flags import environment_words as environment
@@ -22,6 +23,9 @@ CAMPAIGN = CampaignFlags(
 )
 PERSON = Person("bob", "ann", {"age": 31, "fs_users": "bob"}, (CAMPAIGN,))
 SAMPLES = {
+    "user": USER_EVENTS,
+    "timeline": TIMELINE_EVENTS,
+    "timelines": SETTINGS_EVENTS,
     "project": (
         projects.ItemDeclared(item="admin_keys", digest="cd" * 32, by="apply"),
         projects.LiveSet(live=Live(public=True, origins=("https://shop.example",))),

@@ -1,7 +1,7 @@
 """Choices: a row that may lead to several phases, of which only its consequence finds out which.
 
-The table promises a set of phases, the fold delivers one of them, and pictures draw an arrow to
-each. Machines of things inside an actor are shown and drawn beside its own.
+The table promises a set of phases, the fold delivers one of them, and pictures draw a diamond from
+which an arrow leads to each. Machines of things inside an actor are shown and drawn beside its own.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from cells import MOMENT, check_cell, every_cell, unfired
 from houses import open_caller
 from hypothesis import given
 from hypothesis import strategies as st
-from toy_walk import BOOTS, POST, WALK, WALKER, Stumble, Walk, Walker, Way, read_map
+from toy_walk import BOOTS, POST, WALK, WALKER, Stumble, Tie, Walk, Walker, Way, read_map
 
 from api.domain import Domain
 from engine.diagram import describe, describe_kind, graph, mermaid, table
 from engine.drawing import svg
 from engine.errors import Refused
 from engine.kind import Kind, TableBroken
+from engine.layout import lay_out
 from engine.machine import After, BadTable, Machine, Moment, Row
 from engine.messages import Address, Command, Event, Snapshot
 
@@ -36,6 +37,26 @@ MAP = msgspec.structs.replace(MOMENT, documents={"map": ("bridge", "stones", "ho
 
 class Rest(Command, frozen=True):
     """A command that leads nowhere by itself."""
+
+
+def uphill(_state: object, _command: object, _moment: Moment) -> bool:
+    """A guard."""
+    return True
+
+
+AWAY = ("going", "resting")
+RAMBLE = Machine[str](
+    "ramble",
+    ("new", "ready", *AWAY, "over"),
+    (
+        Row("new", Walk, ("ready", *AWAY, "over")),
+        Row("ready", Walk, ("ready", *AWAY, "over")),
+        Row("ready", Rest, "ready"),
+        Row(AWAY, Walk, (*AWAY, "over")),
+        Row(AWAY, Rest, ("over", *AWAY), when=uphill),
+        Row(AWAY, After(9), (*AWAY, "over")),
+    ),
+)
 
 
 def walk_with(*rows: Row, phases: tuple[str, ...] = tuple(Way)) -> Kind[Walker]:
@@ -165,35 +186,139 @@ def test_cells_find_a_choice_that_holds_too_little():
 # --- pictures
 
 
-def test_a_choice_has_an_arrow_to_each_phase():
-    """Each with the label of the row; phases that nothing leaves are final."""
-    drawn = graph(WALK)
-    ends = [(edge.source, edge.target, [one.on for one in edge.labels]) for edge in drawn.edges]
-    assert ends == [("walking", way, ["walk"]) for way in ("walking", "home", "lost")]
-    assert [node.name for node in drawn.nodes if node.final] == ["home", "lost"]
-    assert [row.target for row in describe(WALK).rows] == ["walking", "home", "lost"]
-
-
-def test_a_choice_of_several_sources_is_drawn_whole():
-    """Every source has every arm."""
-    machine = Machine("m", "abc", (Row(("a", "b"), Walk, ("b", "c"), why="who knows"),))
-    arrows = {(edge.source, edge.target) for edge in graph(machine).edges}
-    assert arrows == {("a", "b"), ("a", "c"), ("b", "b"), ("b", "c")}
-
-
-def test_a_choice_in_every_form():
-    """A line of the table and an arrow of Mermaid for each phase, a label of the drawing too."""
-    lines = table(WALK).splitlines()[2:]
-    assert lines == [
-        f"| walking | `walk` | {way} |  | the map knows | yes |"
-        for way in ("walking", "home", "lost")
+def arrows(machine: Machine) -> list[tuple[str, str, list[str]]]:
+    """From, to, and the triggers written at each arrow."""
+    return [
+        (edge.source, edge.target, [label.on for label in edge.labels])
+        for edge in graph(machine).edges
     ]
-    arrows = [line.strip() for line in mermaid(WALK).splitlines() if line.endswith(": walk")]
-    assert arrows == ["p0 --> p0: walk", "p0 --> p1: walk", "p0 --> p2: walk"]
-    tree = ElementTree.fromstring(svg(WALK))
-    texts = ["".join(t.itertext()) for t in tree.iter("{http://www.w3.org/2000/svg}text")]
-    labels = ["the map knowswalk"] * 3  # a label holds its reason as a title
-    assert sorted(texts) == ["home", "lost", *labels, "walking"]
+
+
+def test_a_choice_is_drawn_as_one():
+    """The words stand before it, and from it an arrow without words leads to each phase."""
+    into = ("walking", "choice 1", ["walk"])
+    assert arrows(WALK) == [into, *(("choice 1", way, []) for way in ("walking", "home", "lost"))]
+    drawn = graph(WALK)
+    assert [node.name for node in drawn.nodes if node.choice] == ["choice 1"]
+    assert [node.name for node in drawn.nodes if node.final] == ["home", "lost"]
+    assert [node.name for node in drawn.nodes if node.initial] == ["walking"]
+
+
+def test_rows_with_the_same_targets_share_a_choice():
+    """In whatever order they name them; one arrow from each phase, and what reads the same once."""
+    rows = (
+        Row(("a", "b"), Walk, ("b", "c"), when=uphill, why="who knows"),
+        Row("b", Rest, ("c", "b")),
+        Row("b", Walk, ("b", "c"), when=uphill, why="who knows"),
+        Row("c", Rest, ("b", "c", "a")),
+        Row("c", Walk, "b"),
+    )
+    assert arrows(Machine("m", "abc", rows)) == [
+        ("a", "choice 1", ["walk"]),
+        ("b", "choice 1", ["walk", "rest"]),
+        ("choice 1", "b", []),
+        ("choice 1", "c", []),
+        ("c", "choice 2", ["rest"]),
+        ("choice 2", "b", []),
+        ("choice 2", "c", []),
+        ("choice 2", "a", []),
+        ("c", "b", ["walk"]),
+    ]
+
+
+def test_no_choice_is_called_like_a_phase():
+    """Arrows know their ends by name, so the names of choices are free ones."""
+    rows = (Row("choice 1", Walk, ("choice 1", "choice 3")), Row("choice 1", Rest, "choice 3"))
+    drawn = graph(Machine("m", ("choice 1", "choice 3"), rows))
+    assert [node.name for node in drawn.nodes] == ["choice 1", "choice 3", "choice 2"]
+    assert [(edge.source, edge.target) for edge in drawn.edges] == [
+        ("choice 1", "choice 2"),
+        ("choice 2", "choice 1"),
+        ("choice 2", "choice 3"),
+        ("choice 1", "choice 3"),
+    ]
+
+
+def test_a_choice_in_words():
+    """One line of the table; as data a row for each target, and each names them all."""
+    lines = table(WALK).splitlines()[2:]
+    assert lines == ["| walking | `walk` | walking or home or lost |  | the map knows | yes |"]
+    ways = ("walking", "home", "lost")
+    rows = describe(WALK).rows
+    assert [(row.target, row.targets) for row in rows] == [(way, ways) for way in ways]
+    assert {row.targets for row in describe(BOOTS).rows} == {("loose",), ("laced",)}
+
+
+def test_a_choice_in_mermaid():
+    """It is declared as one; arrows from it have no words."""
+    lines = [line.strip() for line in mermaid(WALK).splitlines()]
+    assert "state p3 <<choice>>" in lines
+    arrows_ = [line for line in lines if "-->" in line and "[*]" not in line]
+    assert arrows_ == ["p0 --> p3: walk", "p3 --> p0", "p3 --> p1", "p3 --> p2"]
+
+
+def shapes(picture: str, name: str) -> list[ElementTree.Element]:
+    """The elements of an SVG with this name, in the order of the page."""
+    return list(ElementTree.fromstring(picture).iter(f"{{http://www.w3.org/2000/svg}}{name}"))
+
+
+def corners(polygon: ElementTree.Element) -> list[tuple[float, float]]:
+    """The corners of a polygon; a tip's first one is its point."""
+    pairs = [pair.split(",") for pair in polygon.attrib["points"].split()]
+    return [(float(x), float(y)) for x, y in pairs]
+
+
+def test_a_choice_is_a_diamond_without_words():
+    """Each row is written once for each of its sources, and no name is made up."""
+    picture = svg(RAMBLE, now="choice 1")
+    texts = ["".join(text.itertext()) for text in shapes(picture, "text")]
+    going = ["walk", "rest[uphill]", "after 9 s"]
+    assert sorted(texts) == sorted([*RAMBLE.phases, "walk", "rest", "walk", *going, *going])
+    diamonds = [one for one in shapes(picture, "polygon") if one.attrib["class"] == "phase"]
+    assert [len(corners(diamond)) for diamond in diamonds] == [4, 4]
+
+
+def test_arrows_touch_the_rim_of_a_diamond():
+    """Tips at a choice end on its slanting sides, not in the air and not inside."""
+    polygons = shapes(svg(RAMBLE), "polygon")
+    points = [corners(one)[0] for one in polygons if one.attrib["class"] == "tip"]
+    for diamond in (corners(one) for one in polygons if one.attrib["class"] == "phase"):
+        (left, y), (x, top), (right, _), _ = diamond
+        distances = [
+            abs(tip_x - x) / (right - x) + abs(tip_y - y) / (y - top)
+            for tip_x, tip_y in points
+            if left <= tip_x <= right and abs(tip_y - y) <= y - top
+        ]
+        assert len(distances) == 2  # new and ready; going and resting
+        assert distances == pytest.approx([1, 1], abs=0.02)
+
+
+def layers_of(machine: Machine) -> list[list[str]]:
+    """The names of the nodes of each layer, from the top, without the layers of words."""
+    page = lay_out(graph(machine))
+    return [sorted(one.node.name for one in layer if one.node) for layer in page.layers[::2]]
+
+
+def test_phases_that_lead_to_a_choice_stand_above_it():
+    """Also where the choice leads back to them: what comes of it otherwise stands below."""
+    assert layers_of(RAMBLE) == [
+        ["new", "ready"],
+        ["choice 1"],
+        ["going", "resting"],
+        ["choice 2"],
+        ["over"],
+    ]
+
+
+def test_actors_begin_at_the_top_and_phases_stand_near_their_choice():
+    """A phase that only a choice leads to and that leads to it stands just above, not at the top.
+
+    The first phase stays first, even where such a phase leads to it.
+    """
+    rows = (Row("a", Walk, "b"), Row(("b", "c"), Walk, ("c", "d")), Row("c", Rest, "a"))
+    assert layers_of(Machine("m", "abcd", rows)) == [["a"], ["b", "c"], ["choice 1"], ["d"]]
+    back = (Row(("a", "b"), Walk, ("b", "c")), Row("b", Rest, "a"), Row("b", Tie, "b"))
+    assert layers_of(Machine("m", "abc", back)) == [["a"], ["b"], ["choice 1"], ["c"]]
 
 
 def test_golden_pictures_are_current():

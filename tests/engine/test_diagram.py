@@ -16,7 +16,7 @@ from toy_walk import BOOTS, WALK
 
 from engine.diagram import Graph, describe, describe_kind, graph, mermaid, permitted, table
 from engine.drawing import svg
-from engine.layout import NODE_HEIGHT, Layout, lay_out, words
+from engine.layout import Layout, lay_out, words
 from engine.machine import After, Machine, Moment, Row
 from engine.messages import AlarmDue, Command
 
@@ -168,7 +168,7 @@ def test_a_picture_fetches_nothing():
 
 def box(place):
     """The reach of a place: left, top, right, bottom."""
-    half = max(place.height, NODE_HEIGHT if place.node else 0) / 2
+    half = place.height / 2
     return (place.x - place.left, place.y - half, place.x + place.right, place.y + half)
 
 
@@ -179,8 +179,12 @@ def overlap(one, other) -> bool:
 
 
 def check_page(drawn: Graph, page: Layout) -> None:
-    """Nothing overlaps, everything is on the page, every arrow goes from layer to layer."""
+    """Nothing overlaps, everything is on the page, every arrow goes from layer to layer.
+
+    Actors begin at the top.
+    """
     places = list(page.places())
+    assert [place.node.initial for place in page.layers[0] if place.node].count(True) == 1
     assert not [pair for pair in combinations(places, 2) if overlap(*pair)]
     for place in places:
         left, top, right, bottom = box(place)
@@ -193,7 +197,8 @@ def check_page(drawn: Graph, page: Layout) -> None:
         assert names == (wanted[::-1] if route.up else wanted)
         layers = [place.layer for place in route.places]
         assert layers == list(range(layers[0], layers[-1] + 1))
-        assert sum(place.edge is route.edge for place in route.places) == 1
+        worded = sum(place.edge is route.edge for place in route.places)
+        assert worded == bool(route.edge.labels)
     loops = [place.loop for place in places if place.loop]
     assert len(loops) + len(page.routes) == len(drawn.edges)
 
@@ -204,7 +209,7 @@ COMMANDS = [type(name, (Command,), {"__module__": __name__}, frozen=True) for na
 
 @st.composite
 def machines(draw) -> Machine:
-    """Any machine of up to eight phases in which each is reached."""
+    """Any machine of up to eight phases in which each is reached, choices among its rows."""
     phases = PHASES[: draw(st.integers(1, 8))]
     on = st.sampled_from([*COMMANDS, After(3600), AlarmDue])
     rows = [
@@ -214,8 +219,9 @@ def machines(draw) -> Machine:
     ]
     guards = st.sampled_from([odd, a_guard_with_a_rather_long_name])
     phase = st.sampled_from(phases)
+    several = st.lists(phase, min_size=1, max_size=4, unique=True).map(tuple)
     rows += [
-        Row(draw(phase), draw(on), draw(phase), when=draw(guards))
+        Row(draw(several), draw(on), draw(phase | several), when=draw(guards))
         for _ in range(draw(st.integers(0, 12)))
     ]
     return Machine("any", phases, rows)
@@ -224,10 +230,11 @@ def machines(draw) -> Machine:
 @pytest.mark.slow
 @given(machines())
 def test_any_machine_finds_its_page(machine):
-    """Places of phases, words and passing arrows never overlap, whatever the table."""
+    """Places of phases, choices, words and passing arrows never overlap, whatever the table."""
     drawn = graph(machine)
     check_page(drawn, lay_out(drawn))
-    assert len(drawn_texts(svg(machine))) >= len(machine.phases)
+    labels = [label for edge in drawn.edges for label in edge.labels]
+    assert len(drawn_texts(svg(machine))) == len(machine.phases) + len(labels)
 
 
 def test_the_check_of_a_page_can_fail():

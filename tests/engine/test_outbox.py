@@ -9,8 +9,8 @@ import trio
 from stage import PROJECT, Stage, door, open_stage
 
 from engine.effects import Effect
+from engine.errands import CommandBody
 from engine.errors import Later, Unavailable
-from engine.outbox import CommandBody
 from engine.ports import Delivery, Entry, Settle, Taken
 
 

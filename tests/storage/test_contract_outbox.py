@@ -15,7 +15,7 @@ from engine.errors import DeliveryGone
 from engine.ports import Committed, Entry, Failed, Settle, Store
 from storage import outbox, queries
 from storage.codec import effect_row
-from storage.migrations import TABLES
+from storage.migrations import CURSORS, TABLES
 from storage.shelf import Shelf
 from storage.sqlite import SqliteStore
 
@@ -143,7 +143,7 @@ async def test_deliveries_of_another_project_are_not_there(store: Store) -> None
 def tables() -> sqlite3.Connection:
     """An empty outbox."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    for statement in TABLES:
+    for statement in (*TABLES, *CURSORS):
         connection.execute(statement)
     return connection
 

@@ -21,7 +21,10 @@ FUNCTION_LINES_MAX = 45
 STORY_LINES_MIN, STORY_LINES_MAX, STORY_FROM_LINES = 3, 14, 150
 TIGHT = {"engine/actor.py": 225, "api/app.py": 200}
 DOMAIN_WORDS = ("flags", "visitor", "campaign", "timeline", "broadcast", "story", "audience")
-IMPURE = ("trio", "time", "random", "datetime", "sqlite3", "quart", "httpx", "os", "socket")
+CALENDARS = ("datetime", "zoneinfo")
+CALENDAR_FILE = "actors/timelines/times.py"  # the arithmetic of calendars, by the instant given
+IMPURE = ("trio", "time", "random", *CALENDARS, "sqlite3", "quart", "httpx", "os", "socket")
+ASKING_CLOCKS = ("now", "today", "utcnow")
 LATER = ("TO" + "DO", "FIX" + "ME", "X" + "XX", "HA" + "CK")
 PLACES = ("/wo" + "rk/", "/ho" + "me/", "/ro" + "ot/", "/Us" + "ers/")
 
@@ -97,6 +100,17 @@ def imports(text: str, banned: Collection[str]) -> list[str]:
             if module.split(".")[0] in banned
         ]
     return found
+
+
+def asked_clocks(text: str) -> list[str]:
+    """Calls that read the machine's clock: an instant is handed in."""
+    return [
+        f"{node.lineno}: asks .{node.func.attr}()"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ASKING_CLOCKS
+    ]
 
 
 def domain_words(text: str) -> list[str]:

@@ -29,6 +29,11 @@ def impure(text: str) -> list[str]:
     return rules.imports(text, rules.IMPURE)
 
 
+def impure_calendar(text: str) -> list[str]:
+    """The one file of calendars may have a calendar, and nothing else of the world."""
+    return rules.imports(text, set(rules.IMPURE) - set(rules.CALENDARS))
+
+
 def executes_rows(text: str) -> list[str]:
     """Only one file knows the executor of rows."""
     return rules.imports(text, ("transitions",))
@@ -77,6 +82,15 @@ SAMPLES: dict[str, tuple[Rule, str, str]] = {
     "an endless story": (rules.without_story, '"""' + "On.\n" * 20 + '"""', ""),
     "a clock in a rule": (impure, "from datetime import datetime", "import msgspec"),
     "the world in a rule": (impure, "def f():\n    import os.path", "from actors import times"),
+    "a zone in a rule": (impure, "from zoneinfo import ZoneInfo", "from actors import zones"),
+    "a clock by the calendar": (impure_calendar, "import time", "import datetime, zoneinfo"),
+    "a clock that is asked": (
+        rules.asked_clocks,
+        "def f():\n    return datetime.now(UTC)",
+        "moment.now; today(); now",
+    ),
+    "a date that is asked": (rules.asked_clocks, "date.today()", "date(1970, 1, 1)"),
+    "an old clock that is asked": (rules.asked_clocks, "x.utcnow()", "x.utcoffset()"),
     "a second executor": (executes_rows, "import transitions as t", "from x import transitions"),
     "sql in a door": (speaks_sql, "import json, sqlite3", "from storage import sqlite"),
     "a mock": (mocks, "from unittest.mock import Mock", "import toy"),
@@ -122,7 +136,12 @@ TREE: dict[str, tuple[Rule, list[Path]]] = {
         rules.files(*rules.ROOMS, "benchmarks"),
     ),
     "tests tell theirs": (without_any_story, rules.files("tests")),
-    "rules are pure": (impure, rules.files("actors")),
+    "rules are pure": (
+        impure,
+        [p for p in rules.files("actors") if rules.name(p) != rules.CALENDAR_FILE],
+    ),
+    "the calendar is pure": (impure_calendar, [rules.PROJECT / rules.CALENDAR_FILE]),
+    "rules ask no clock": (rules.asked_clocks, rules.files("actors")),
     "one executor of rows": (
         executes_rows,
         [p for p in rules.files() if rules.name(p) != "engine/machine.py"],
