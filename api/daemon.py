@@ -103,6 +103,13 @@ async def open_house(
                 await house.outgoing.aclose()
 
 
+def _outbox(directory: Directory, domains: Iterable[Domain], store: SqliteStore) -> Outbox:
+    """The outbox with what stays in the house; doors add their senders."""
+    sweeps = {name: _pages(store, query) for each in domains for name, query in each.sweeps.items()}
+    inside = {"command": CommandSender(directory), "sweep": SweepSender(directory, sweeps)}
+    return Outbox(directory, inside)
+
+
 def _pages(store: SqliteStore, query: Query) -> Concerned:
     """A door's list of actors, read in a thread."""
 
@@ -125,11 +132,7 @@ def _furnish(
         actors, kinds_of(domains), store, hub, clock, observer=log, limits=settings.limits
     )
     alarms = Alarms(directory)
-    sweeps = {name: _pages(store, query) for each in domains for name, query in each.sweeps.items()}
-    outbox = Outbox(
-        directory,
-        {"command": CommandSender(directory), "sweep": SweepSender(directory, sweeps)},
-    )
+    outbox = _outbox(directory, domains, store)
     directory.note_alarm = alarms.note
     directory.note_effects = outbox.nudge
     credentials = Credentials(
