@@ -1,4 +1,8 @@
-"""Clients in Python. `Flagship` is the SDK of the flags' door, `open_live` the live socket."""
+"""Clients in Python.
+
+`Flagship` is the SDK of the flags' door, `Fictioneers` the client of the timelines' door,
+`open_live` the live socket.
+"""
 
 from actors.flags.caches import (
     CachedCampaign,
@@ -39,6 +43,18 @@ from actors.flags.names import (
     HitType,
     LogLevel,
     SdkStatus,
+)
+from api.client.fictioneers import Fictioneers
+from api.client.fictioneers_changes import Changes
+from api.client.fictioneers_shapes import (
+    AccessToken,
+    Envelope,
+    FictioneersError,
+    Introspection,
+    LiveUser,
+    StateChange,
+    UserChange,
+    UserSnapshot,
 )
 from api.client.flags import Flag, FlagCollection
 from api.client.flagship import Flagship
@@ -86,11 +102,14 @@ __all__ = [
     "OS_NAME",
     "OS_VERSION_CODE",
     "OS_VERSION_NAME",
+    "AccessToken",
     "BucketingFailed",
     "BucketingStatus",
     "CacheStrategy",
     "CachedCampaign",
+    "Changes",
     "DecisionMode",
+    "Envelope",
     "EventCategory",
     "ExposedFlag",
     "ExposedVisitor",
@@ -101,6 +120,8 @@ __all__ = [
     "FetchFailed",
     "FetchReason",
     "FetchStatus",
+    "Fictioneers",
+    "FictioneersError",
     "Flag",
     "FlagCollection",
     "FlagMetadata",
@@ -118,16 +139,21 @@ __all__ = [
     "HitScreen",
     "HitTransaction",
     "HitType",
+    "Introspection",
     "LiveClient",
     "LiveClosed",
+    "LiveUser",
     "LogLevel",
     "LogManager",
     "PythonLogManager",
     "Refused",
     "SdkStatus",
+    "StateChange",
     "Subscription",
     "TrackingManagerConfig",
     "Update",
+    "UserChange",
+    "UserSnapshot",
     "Visitor",
     "VisitorCache",
     "VisitorCacheDTO",
