@@ -44,6 +44,7 @@ from engine.errands import CommandSender, Concerned, SweepSender
 from engine.hub import Hub
 from engine.kind import Kind
 from engine.outbox import Outbox
+from engine.senders import PoolSender, Sender
 from storage import projects as projects_list
 from storage.folder import KEY
 from storage.sqlite import SqliteStore, open_store
@@ -106,7 +107,10 @@ async def open_house(
 def _outbox(directory: Directory, domains: Iterable[Domain], store: SqliteStore) -> Outbox:
     """The outbox with what stays in the house; doors add their senders."""
     sweeps = {name: _pages(store, query) for each in domains for name, query in each.sweeps.items()}
-    inside = {"command": CommandSender(directory), "sweep": SweepSender(directory, sweeps)}
+    inside: dict[str, Sender | PoolSender] = {
+        "command": CommandSender(directory),
+        "sweep": SweepSender(directory, sweeps),
+    }
     return Outbox(directory, inside)
 
 

@@ -31,13 +31,18 @@ def begin(
     """
     walker = Walker(revision, user, timeline, now_ms)
     due_ms = user.standing.due_ms
+    if is_news:
+        walker.now_ms = user.settled_ms
+        due_ms = _earliest(due_ms, _due(walker, blocking(walker)))
     for _ in range(CATCH_UP_MAX):
         if due_ms is None or due_ms >= now_ms:
             break
         walker.shared_ms = due_ms
         _settle_at(walker, due_ms, is_news=is_news)
         due_ms = _due(walker, blocking(walker))
-    walker.shared_ms = None
+        walker.shared_ms = None
+        if is_news:  # a time that others have set since is a boundary as well
+            due_ms = _earliest(due_ms, _due(walker, blocking(walker)))
     _make_up(walker)
     _settle_at(walker, now_ms, is_news=is_news)
     return walker
@@ -54,7 +59,7 @@ def _make_up(walker: Walker) -> None:
 def _settle_at(walker: Walker, at_ms: int, *, is_news: bool) -> None:
     walker.now_ms = at_ms
     due_ms = walker.user.standing.due_ms
-    if due_ms is not None and due_ms <= at_ms:
+    if is_news or (due_ms is not None and due_ms <= at_ms):
         walker.mark_timed()
     if is_news:
         walker.mark_shared()
@@ -151,8 +156,11 @@ def _due(walker: Walker, gate: Gate | None) -> int | None:
     holds = [hold for hold in walker.revision.timed_holds if walker.is_held(hold.cells)]
     autos = [way for way in walker.revision.timed_autos if walker.may_yet_fire(way)]
     tests = [waits.test for waits in (gate, *holds, *autos) if waits is not None and waits.test]
-    found = [test.next_boundary(walker, walker.now_ms) for test in tests]
-    return min((at_ms for at_ms in found if at_ms is not None), default=None)
+    return _earliest(*[test.next_boundary(walker, walker.now_ms) for test in tests])
+
+
+def _earliest(*instants: int | None) -> int | None:
+    return min((at_ms for at_ms in instants if at_ms is not None), default=None)
 
 
 # --- what is remembered of it

@@ -5,10 +5,8 @@ Rules: spec timelines 5.7, 5.12.14, 5.12.19.
 
 from __future__ import annotations
 
-import golden
 import pytest
 from cells import Cell, check_cell, every_cell, unfired
-from timeline_samples import TIMELINE_EVENTS
 from timeline_small import Small, small
 
 from actors.timelines.timeline import TIMELINE
@@ -89,16 +87,3 @@ def test_counts_add_up() -> None:
     world.tell(Contribute(follows={"a:b": -2}, at_ms=9))
     assert world.votes() == {"c:d": 1}
     assert [world.shared.follows["a:b"].at(at_ms) for at_ms in (6, 7, 8, 9)] == ["0", "2", "2", "0"]
-
-
-# --- golden files
-
-
-def test_golden_machines_of_a_timeline_are_current() -> None:
-    """If this fails, run `make golden`, look at the change, and commit it."""
-    golden.check_machines(TIMELINE)
-
-
-def test_golden_events_of_a_timeline_stay_readable() -> None:
-    """Every stored event's form is kept; today's code still reads and folds all of them."""
-    golden.check_events(TIMELINE, TIMELINE_EVENTS)

