@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,7 @@ from api.metrics import Metrics
 from api.observer import Log, routed_logging
 from api.outgoing import Outgoing
 from api.seals import Seal
+from api.sending import open_outbox
 from api.sockets import Doorway, Patience
 from api.systemd import ServiceManager
 from api.times import WallClock
@@ -40,15 +41,12 @@ from api.toml_file import BadFile
 from api.works import works
 from engine.alarms import Alarms
 from engine.directory import Directory
-from engine.errands import CommandSender, Concerned, SweepSender
 from engine.hub import Hub
 from engine.kind import Kind
-from engine.outbox import Outbox
-from engine.senders import PoolSender, Sender
 from storage import projects as projects_list
 from storage.folder import KEY
 from storage.sqlite import SqliteStore, open_store
-from storage.store import Query, View
+from storage.store import View
 
 LIVE_SECONDS_MAX = 1.0
 """For sockets to close after the last `bye`, which are spread over `drain_spread_seconds`."""
@@ -104,25 +102,6 @@ async def open_house(
                 await house.outgoing.aclose()
 
 
-def _outbox(directory: Directory, domains: Iterable[Domain], store: SqliteStore) -> Outbox:
-    """The outbox with what stays in the house; doors add their senders."""
-    sweeps = {name: _pages(store, query) for each in domains for name, query in each.sweeps.items()}
-    inside: dict[str, Sender | PoolSender] = {
-        "command": CommandSender(directory),
-        "sweep": SweepSender(directory, sweeps),
-    }
-    return Outbox(directory, inside)
-
-
-def _pages(store: SqliteStore, query: Query) -> Concerned:
-    """A door's list of actors, read in a thread."""
-
-    async def page(project: str, key: str, after: str, limit: int) -> Sequence[str]:
-        return await store.read(lambda connection: query(connection, project, key, after, limit))
-
-    return page
-
-
 def _furnish(
     settings: Settings,
     log: Log,
@@ -136,7 +115,7 @@ def _furnish(
         actors, kinds_of(domains), store, hub, clock, observer=log, limits=settings.limits
     )
     alarms = Alarms(directory)
-    outbox = _outbox(directory, domains, store)
+    outbox = open_outbox(directory, domains, store)
     directory.note_alarm = alarms.note
     directory.note_effects = outbox.nudge
     credentials = Credentials(

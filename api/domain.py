@@ -61,10 +61,11 @@ class Domain:
     of the table's subtables that hold paths of JSON files: `items` is given their text, or a JSON
     value where somebody sent a document with the value in its place. `carry_out`, by kind, does
     what its commands need besides being asked; `private` kinds have ids that may be a person's,
-    which the log does not show; `sweeps` are its lists of actors that a sweep may go
-    over; `furnish` puts the door's long-lived things on the house's shelves;
-    `work` is what the door does for as long as the daemon serves, `leave` what it does last, when
-    nobody is let in any more and what it stored is still sent on.
+    which the log does not show; `sweeps` are its lists of actors that a sweep may go over;
+    `new_key` makes a key of a kind, where keys have a form of their own (`ValueError`: there is no
+    such kind); `furnish` puts the door's long-lived things on the house's shelves; `work` is what
+    the door does for as long as the daemon serves, `leave` what it does last, when nobody is let in
+    any more and what it stored is still sent on.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Domain:
     carry_out: Mapping[str, CarryOut] = field(default_factory=dict)
     private: frozenset[str] = frozenset()
     sweeps: Mapping[str, Query] = field(default_factory=dict)
+    new_key: Callable[[str], str] | None = None
     furnish: Callable[[House], object] | None = None
     work: Callable[[House], Awaitable[None]] | None = None
     leave: Callable[[House], Awaitable[None]] | None = None

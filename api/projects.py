@@ -8,7 +8,7 @@ inline; it may be large, and is read in a thread.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -19,8 +19,6 @@ from api.actors import FactPage, list_facts
 from api.apply import Report, declare, is_project_name
 from api.auth import ADMIN, OPERATOR, hash_key
 from api.http import Answer, Call, Problem, Route, answer
-from api.timelines.entrance import new_key
-from api.timelines.shelf import NAME as TIMELINES
 from api.times import rfc3339
 from engine.messages import Address
 from storage.projects import CredentialRow, keys_of
@@ -78,7 +76,7 @@ async def create_key(call: Call) -> Answer:
     if new.door not in doors or not new.kind or (new.door == "") != (new.kind == ADMIN):
         raise Problem(422, "bad_key", "name a door and its kind of key, or neither for an admin")
     try:
-        secret = SECRETS.get(new.door, _secret)(new.kind)
+        secret = _maker(call, new.door)(new.kind)
     except ValueError as error:
         raise Problem(422, "bad_key", str(error)) from None
     key = Key(hash_key(secret), new.door, new.kind, new.subject, new.label)
@@ -115,8 +113,12 @@ def _secret(kind: str) -> str:
     return f"{kind}_{secrets.token_urlsafe(24)}"
 
 
-SECRETS: Mapping[str, Callable[[str], str]] = {TIMELINES: new_key}
-"""Doors whose keys have a form of their own: how one of that kind is made, or `ValueError`."""
+def _maker(call: Call, door: str) -> Callable[[str], str]:
+    """How a door's keys are made from their kind; some have a form of their own."""
+    for domain in call.house.domains:
+        if domain.name == door and domain.new_key is not None:
+            return domain.new_key
+    return _secret
 
 
 def _project(call: Call) -> Address:

@@ -31,8 +31,9 @@ from api.http import Handler, Route
 from api.paths import mounted
 from api.timelines import admin, audience, auth, carrying, crowd, publishing
 from api.timelines.cors import ADMIN, AUDIENCE, for_pages, preflights
-from api.timelines.entrance import SECRET, TOKEN
+from api.timelines.entrance import SECRET, TOKEN, new_key
 from api.timelines.errors import present
+from api.timelines.explaining import ROUTES as EXPLAINING
 from api.timelines.items import items
 from api.timelines.shelf import NAME, shelf_of
 from storage.timelines import TimelineLists, queries
@@ -117,7 +118,7 @@ DOCUMENTS = (
     Route("GET", "/schema/timeline-1.json", publishing.schema, "open", present=present, cors=True,
           summary="JSON Schema of a timeline's document", answers={200: None}, tag=ADMIN),
 )  # fmt: skip
-SERVED = (*auth.ROUTES, *AUDIENCE_ROUTES, *ADMIN_ROUTES, *DOCUMENTS)
+SERVED = (*auth.ROUTES, *AUDIENCE_ROUTES, *EXPLAINING, *ADMIN_ROUTES, *DOCUMENTS)
 ROUTES = mounted((*SERVED, *preflights(SERVED)), *PREFIXES)
 
 
@@ -148,6 +149,7 @@ DOMAIN = Domain(
     present=present,
     carry_out={USER.name: carrying.carry_out},
     private=frozenset((USER.name,)),
+    new_key=new_key,
     sweeps={INTERESTS: queries.waiting_for, USERS: queries.users_of},
     furnish=shelf_of,
 )
