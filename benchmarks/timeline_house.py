@@ -20,6 +20,7 @@ import trio
 
 from actors.timelines import document
 from actors.timelines.revision import compile_revision
+from actors.timelines.settings import SETTINGS
 from actors.timelines.timeline import TIMELINE, publication
 from actors.timelines.timeline_words import Publish, SetVariable
 from actors.timelines.user import USER
@@ -65,7 +66,7 @@ async def open_house(folder: Path, plain: Plain) -> AsyncIterator[Directory]:
     with log_file(folder / "lines.log") as log:
         store = open_store(folder, limits, (TimelineLists(),))
         async with store as opened, trio.open_nursery() as actors:
-            kinds = (USER, TIMELINE)
+            kinds = (USER, TIMELINE, SETTINGS)
             directory = Directory(
                 actors, kinds, opened, Hub(), WallClock(), observer=log, limits=limits
             )
@@ -73,14 +74,14 @@ async def open_house(folder: Path, plain: Plain) -> AsyncIterator[Directory]:
             directory.note_alarm = alarms.note
             for work in (alarms.run, directory.sweep):
                 actors.start_soon(work)
-            await directory.ask(GRID, _publishing(plain), by="bench")
+            await directory.ask(GRID, publishing(plain), by="bench")
             memory.settle_collector()
             yield directory
             await directory.drain(5.0)
             actors.cancel_scope.cancel()
 
 
-def _publishing(plain: Plain) -> Publish:
+def publishing(plain: Plain) -> Publish:
     body = document.write(document.read(json.dumps(plain).encode()))
     return publication(compile_revision(body), body)
 
@@ -105,18 +106,18 @@ async def _follows(folder: Path, turns: int) -> tuple[list[float], list[float]]:
 
 
 async def _read_on(house: Directory, links: list[str]) -> None:
-    await house.ask(_user(0), _creating(), by="bench")
+    await house.ask(user(0), _creating(), by="bench")
     for link in links:
-        await house.ask(_user(0), _follow(link), by="bench")
+        await house.ask(user(0), follow(link), by="bench")
 
 
 def _following(house: Directory) -> Turn:
     """There and back."""
     links = cycle((FOLLOWED, BACK))
-    return lambda: house.ask(_user(0), _follow(next(links)), by="bench")
+    return lambda: house.ask(user(0), follow(next(links)), by="bench")
 
 
-def _follow(link: str) -> FollowLink:
+def follow(link: str) -> FollowLink:
     return FollowLink(user_timeline_event_id=link.partition(":")[0], link_id=link)
 
 
@@ -159,7 +160,7 @@ async def _create(house: Directory, users: int) -> None:
 
     async def caller(numbers: Iterator[int]) -> None:
         for number in numbers:
-            await house.ask(_user(number), _creating(), by="bench")
+            await house.ask(user(number), _creating(), by="bench")
 
     async with trio.open_nursery() as nursery:
         for _ in range(CALLERS):
@@ -169,12 +170,12 @@ async def _create(house: Directory, users: int) -> None:
 async def _look(house: Directory, users: int) -> None:
     """The first and the last user are there and wait for the variable."""
     for number in (0, users - 1):
-        user = (await house.peek(_user(number))).state
-        if user.standing.waiting != "g0":
+        found = (await house.peek(user(number))).state
+        if found.standing.waiting != "g0":
             raise RuntimeError(f"user {number} does not wait for the variable")
 
 
-def _user(number: int) -> Address:
+def user(number: int) -> Address:
     return Address(PROJECT, USER.name, f"user_{number:06d}")
 
 

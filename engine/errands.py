@@ -7,19 +7,20 @@ nothing the second time. Rules: DESIGN 2 (Sweeps); engine spec 1.5.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 import msgspec
-import trio
 
 from engine.directory import Directory
 from engine.effects import Append, SweepBody
-from engine.errors import More, Refused
+from engine.envelope import Envelope
+from engine.errors import Busy, EngineError, More, Overloaded, Refused, Unavailable
 from engine.messages import Address, Command
 from engine.outbox import WAITS_SECONDS
 from engine.pools import Order
 from engine.ports import Delivery
+from engine.spot import Spot
 
 Concerned = Callable[[str, str, str, int], Awaitable[Sequence[str]]]
 """(project, key, after, limit): ids of concerned actors above `after`, in order."""
@@ -70,6 +71,42 @@ class _Place(msgspec.Struct, frozen=True):
     covers: int
 
 
+class _Crowd:
+    """Commands under way: counted where they are answered, so that nobody waits for each."""
+
+    def __init__(self) -> None:
+        self.under_way = 0
+        self._enough = 0
+        self._spot = Spot()
+        self._error: EngineError | None = None
+
+    def envelope(self, command: Command, by: str) -> Envelope:
+        """One more; it counts until it is answered."""
+        envelope = Envelope(command, by)
+        envelope.when_answered = partial(self._answered, envelope)
+        self.under_way += 1
+        return envelope
+
+    def _answered(self, envelope: Envelope) -> None:
+        self.under_way -= 1
+        if isinstance(envelope.error, Busy | Overloaded | Unavailable):
+            self._error = envelope.error
+        if self.under_way <= self._enough:
+            self._spot.wake()
+
+    async def fall_to(self, enough: int) -> None:
+        """Wait until no more than so many are under way.
+
+        Raises what should be tried again. Who refuses has nothing to reconsider, or is gone; who
+        breaks has been reported, and is no reason to keep the others waiting.
+        """
+        self._enough = enough
+        while self.under_way > enough:
+            await self._spot.wait()
+        if self._error is not None:
+            raise self._error
+
+
 class SweepSender:
     """The `sweep` effect: ask everybody in a list to reconsider, a page at a time.
 
@@ -82,7 +119,7 @@ class SweepSender:
     waits_seconds = WAITS_SECONDS
     batch_max = 1_000
     page = 500
-    at_once = 64
+    at_once = 128
 
     def __init__(self, directory: Directory, lists: Mapping[str, Concerned]) -> None:
         self._directory = directory
@@ -113,16 +150,14 @@ class SweepSender:
     async def _ask_all(self, head: Delivery, body: SweepBody, ids: Sequence[str]) -> None:
         kind = self._directory.kinds[body.kind]
         command = msgspec.json.decode(bytes(body.data), type=kind.commands[body.command])
-        left = iter([Address(head.project, body.kind, id_) for id_ in ids])
-        async with trio.open_nursery() as nursery:
-            for _ in range(min(self.at_once, len(ids))):
-                nursery.start_soon(self._ask_each, head, left, command)
-
-    async def _ask_each(self, head: Delivery, left: Iterator[Address], command: Command) -> None:
-        for address in left:
-            with suppress(Refused):  # it has nothing to reconsider, or is gone
-                await self._directory.ask(address, command, by=head.cause.topic)
-            self._swept += 1
+        crowd = _Crowd()
+        for id_ in ids:
+            if crowd.under_way >= self.at_once:
+                await crowd.fall_to(self.at_once // 2)
+            envelope = crowd.envelope(command, head.cause.topic)
+            self._directory.deliver(Address(head.project, body.kind, id_), envelope)
+        await crowd.fall_to(0)
+        self._swept += len(ids)
 
     def statistics(self) -> Mapping[str, float]:
         """Actors asked since the start."""

@@ -219,6 +219,9 @@ class Revision:
         self.timed_autos = [way for way in ways if way.auto and _is_timed(way.test)]
         self.shared_ways = [way for way in ways if self.looks_at_others(way.test)]
         self.shares = bool(self.shared or self.by_count)
+        tests = [hold.test for hold in holds] + [way.test for way in ways]
+        tests += [gate.test for gate in self.by_gate.values()]
+        self.others_time_it = any(_is_timed(test) and self.looks_at_others(test) for test in tests)
 
     def _note(self, test: Test | None) -> list[Dependents]:
         """The lists of everything that a test reads; made where there is none yet."""
