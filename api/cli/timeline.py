@@ -1,31 +1,21 @@
-"""`callboard timeline check`: a timeline document judged before it is published.
+"""`callboard timeline`: work on timeline documents, before anything is published.
 
-It needs no daemon and no data folder. Findings go to standard output, one a line; what a document
-holds may be anybody's text, so characters that would move a terminal's cursor come out escaped.
-Rules: spec timelines 8.
+`check` judges one; the other commands have files of their own. None needs a daemon or a data
+folder. Rules: spec timelines 8.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from typing import BinaryIO
 
 import click
 
 from actors.timelines import document, publishing
-from actors.timelines.findings import Problem
 from actors.timelines.reading import BODY_BYTES_MAX, Unreadable
-from api.cli.errors import Failure
-
-WHOLE = "(document)"
-"""Stands where a pointer is empty."""
-
-
-class NotRead(Failure):
-    """A file that cannot be read as JSON: one line, exit code 2."""
-
-    exit_code = 2
+from api.cli.timeline_draw import draw
+from api.cli.timeline_import import import_story
+from api.cli.timeline_report import NotRead, escaped, lines
 
 
 @click.group()
@@ -62,31 +52,5 @@ def _judged(body: bytes) -> publishing.Report:
         return publishing.Report(error.problems, (), len(error.problems), 0)
 
 
-def lines(report: publishing.Report) -> Iterable[str]:
-    """A report as lines for people: findings, those left out, and how many there are."""
-    yield from map(_line, report.problems)
-    yield from (f"warning: {_line(each)}" for each in report.warnings)
-    left_out = report.problem_count - len(report.problems)
-    left_out += report.warning_count - len(report.warnings)
-    if left_out:
-        yield f"... and {left_out:,} more"
-    yield f"{_many(report.problem_count, 'problem')}, {_many(report.warning_count, 'warning')}"
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _line(problem: Problem) -> str:
-    return escaped(f"{problem.pointer or WHOLE}: {problem.message}")
-
-
-def escaped(text: str) -> str:
-    """Text in which everything that is not printable is a number, as `\\u202e`."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else _number(each) for each in text)
-
-
-def _number(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
+timeline.add_command(import_story)
+timeline.add_command(draw)
