@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from api import actors, docs, health, machines, openapi, projects, scrape
+from api import actors, docs, health, machines, openapi, outbox, projects, scrape
 from api.domain import Domain
 from api.http import Answer, Call, Problem, Route, answer
 from api.live import asyncapi
@@ -46,6 +46,7 @@ def table(domains: Iterable[Domain]) -> tuple[Route, ...]:
         *actors.ROUTES,
         *machines.ROUTES,
         *projects.ROUTES,
+        *outbox.ROUTES,
         *scrape.ROUTES,
         SCRIPT,
         ASYNCAPI,

@@ -8,6 +8,7 @@ nothing the second time. Rules: DESIGN 2 (Sweeps); engine spec 1.5.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -79,17 +80,21 @@ class _Crowd:
         self._enough = 0
         self._spot = Spot()
         self._error: EngineError | None = None
+        self.busy: list[Address] = []
+        """Who lost too often to others of the crowd, in a joint step: asked alone in the end."""
 
-    def envelope(self, command: Command, by: str) -> Envelope:
+    def envelope(self, address: Address, command: Command, by: str) -> Envelope:
         """One more; it counts until it is answered."""
         envelope = Envelope(command, by)
-        envelope.when_answered = partial(self._answered, envelope)
+        envelope.when_answered = partial(self._answered, address, envelope)
         self.under_way += 1
         return envelope
 
-    def _answered(self, envelope: Envelope) -> None:
+    def _answered(self, address: Address, envelope: Envelope) -> None:
         self.under_way -= 1
-        if isinstance(envelope.error, Busy | Overloaded | Unavailable):
+        if isinstance(envelope.error, Busy):
+            self.busy.append(address)
+        elif isinstance(envelope.error, Overloaded | Unavailable):
             self._error = envelope.error
         if self.under_way <= self._enough:
             self._spot.wake()
@@ -154,9 +159,12 @@ class SweepSender:
         for id_ in ids:
             if crowd.under_way >= self.at_once:
                 await crowd.fall_to(self.at_once // 2)
-            envelope = crowd.envelope(command, head.cause.topic)
-            self._directory.deliver(Address(head.project, body.kind, id_), envelope)
+            address = Address(head.project, body.kind, id_)
+            self._directory.deliver(address, crowd.envelope(address, command, head.cause.topic))
         await crowd.fall_to(0)
+        for address in crowd.busy:
+            with suppress(Refused):
+                await self._directory.ask(address, command, by=head.cause.topic)
         self._swept += len(ids)
 
     def statistics(self) -> Mapping[str, float]:

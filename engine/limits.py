@@ -69,8 +69,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Due alarms handled at the same time, so that overdue ones do not come as a wave."""
 
     # --- outbox
-    outbox_running_max: int = 32
+    outbox_running_max: int = 64
     """Deliveries under way at once."""
+    outbox_line_running_max: int = 16
+    """Of one subscription: its receiver may hang without holding everybody's places."""
     outbox_attempts_max: int = 8
     """Attempts before a delivery is parked (a sender may bring its own list of waits)."""
     outbox_attempt_seconds_max: float = 10.0

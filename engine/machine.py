@@ -28,7 +28,8 @@ AFTER = "after a while"  # no command is called so: class names hold no spaces
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """The world, handed in: the time, who asks, chance, and what else the rule needed to see."""
+    """The world, handed in: the time, who asks, chance, what else the rule needed to see, and whom
+    the command came to (`asked`, as it was before; in a joint step the others see it too)."""
 
     now_ms: int
     by: str = ""
@@ -36,6 +37,7 @@ class Moment(msgspec.Struct, frozen=True):
     chance: Callable[[], float] = lambda: 0.0
     seen: Mapping[Address, Snapshot] = {}
     documents: Mapping[str, Any] = {}
+    asked: Snapshot | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 An effect is a row written in the commit of its cause. A delivery is tried when it is due; the head
 of each (subscription, subject) blocks those behind it until it is delivered or parked, and nobody
-else waits for it. Senders are registered by name; each says how long to wait between attempts. One
-that takes pools gets many rows of an order at once (`engine/senders.py`).
+else waits for it, however many subjects a subscription that hangs has (`engine/lines.py`). Senders
+are registered by name; each says how long to wait between attempts. One that takes pools gets many
+rows of an order at once (`engine/senders.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import trio
 from engine.commits import commit
 from engine.directory import Directory
 from engine.effects import Append, Caused
-from engine.errors import DeliveryGone, EngineError, Later, More
+from engine.errors import Busy, DeliveryGone, EngineError, Later, More, Unavailable
+from engine.lines import EVER_MS, Lines
 from engine.messages import NOBODY
 from engine.pools import End, Order, Pools, Sending
 from engine.ports import Committed, Delivery, Entry, Failed, Outcome, Settle
@@ -25,8 +27,6 @@ from engine.senders import NOBODY_SENDS, OneByOne, PoolSender, Sender
 WAITS_SECONDS = (10.0, 60.0, 600.0, 3_600.0, 21_600.0)
 SETTLE_AGAIN_SECONDS = 1.0
 """Between attempts to write down what became of a delivery."""
-EVER_MS = 2**63 - 1
-"""Later than anything is due."""
 
 
 class Outbox:
@@ -37,6 +37,7 @@ class Outbox:
         self._senders: dict[str, PoolSender] = {}
         self._limits = directory.limits
         self._under_way: set[Order] = set()
+        self._lines = Lines(directory.store, self._limits)
         self._pools = Pools()
         self._nudged = trio.Event()
         self._looked_ms = 0
@@ -106,18 +107,15 @@ class Outbox:
         busy, room = frozenset(self._under_way), self._limits.outbox_running_max
         if len(busy) >= room:
             return 0
-        most = self._limits.outbox_page + len(busy)
-        due = await self._directory.store.due(self._looked_ms, most)
-        heads = {Order.of(head): head for head in due}
+        heads = {Order.of(head): head for head in await self._lines.due(self._looked_ms, len(busy))}
         started = 0
         for order in dict.fromkeys((*self._pools.wanted, *heads)):
-            if len(self._under_way) >= room:
-                break
-            if order in busy:
+            if order in busy or not self._lines.has_place(order):
                 continue
             sending = await self._look(order, heads.get(order))
             if sending is not None:
                 self._under_way.add(order)
+                self._lines.started(order)
                 nursery.start_soon(self._deliver, order, sending)
                 started += 1
         return started
@@ -160,7 +158,7 @@ class Outbox:
 
     async def _wait(self) -> None:
         seconds = self._limits.alarm_clock_seconds_max
-        next_ms = await self._next_due()
+        next_ms = await self._lines.next_due(frozenset(self._under_way))
         if next_ms is not None and next_ms > self._looked_ms:  # else it waits for an end, or room
             now_ms = self._directory.clock.now_ms()
             seconds = min(seconds, max(0, next_ms - now_ms) / 1000)
@@ -168,14 +166,6 @@ class Outbox:
         with trio.move_on_after(seconds):
             await self._nudged.wait()
         self._until_ms = EVER_MS
-
-    async def _next_due(self) -> int | None:
-        """When the next head falls due that is not under way."""
-        store, busy = self._directory.store, frozenset(self._under_way)
-        if not busy:
-            return await store.next_due()
-        heads = await store.due(EVER_MS, len(busy) + 1)
-        return next((head.due_at_ms for head in heads if Order.of(head) not in busy), None)
 
     # --- sending
 
@@ -185,6 +175,7 @@ class Outbox:
             end = await self._attempt(sending.rows)
         finally:
             self._under_way.discard(order)
+            self._lines.ended(order)
             self._pools.ended(order, sending, end)
             self.nudge()
 
@@ -204,6 +195,7 @@ class Outbox:
             return "gone"
         if refusal is not None:
             return await self._fail(head, refusal)
+        self._lines.arrived(Order.of(head))
         self._counts["delivered"] += len(rows)
         return "sent"
 
@@ -213,6 +205,7 @@ class Outbox:
         settles = [Settle(id=row.id) for row in rows[: more.done]]
         settles.append(Settle(id=head.id, due_at_ms=head.due_at_ms, cursor=more.cursor))
         await self._write_down(head, tuple(settles))
+        self._lines.arrived(Order.of(head))
         self._counts["delivered"] += more.done
         return "gone"
 
@@ -222,6 +215,7 @@ class Outbox:
         A sender that asks for more time has said why by itself.
         """
         if not isinstance(error, Later):
+            self._lines.failed(Order.of(head))
             self._directory.observer.failed(head.cause, "delivery", error)
         await self._write_down(head, (self._again(head, error),))
         return "failed"
@@ -265,6 +259,25 @@ class Outbox:
             return await commit(self._directory.store, entry)
         except EngineError as error:  # the store takes no entries now
             return Failed(error, everything=True)
+
+    async def move(self, delivery: Delivery, *, parks: bool, why: str = "") -> None:
+        """Park a delivery, or have it tried now: one that was parked once, then it is parked again.
+
+        Raises `Busy` while it may be under way, `Unavailable` if the store cannot commit.
+        """
+        if Order.of(delivery) in self._under_way and not delivery.parked:
+            raise Busy("it is being sent now")
+        now_ms, attempts = self._directory.clock.now_ms(), delivery.attempts
+        if delivery.parked and not parks:
+            attempts = max(attempts, len(self._sender(delivery).waits_seconds) + 1)
+        error, due_at_ms = why or delivery.error, delivery.due_at_ms if parks else now_ms
+        moved = Settle(
+            id=delivery.id, due_at_ms=due_at_ms, attempts=attempts, parked=parks, error=error
+        )
+        entry = Entry(project=delivery.project, at_ms=now_ms, settles=(moved,))
+        if not isinstance(await self._commit(entry), Committed):
+            raise Unavailable("the store cannot commit now")
+        self.nudge()
 
     def statistics(self) -> Mapping[str, float]:
         """Sendings under way, and counters of deliveries since the start."""

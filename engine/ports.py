@@ -239,11 +239,12 @@ class Store(Protocol):
 
     async def due(self, now_ms: int, limit: int) -> Sequence[Delivery]:
         """Heads of their (subscription, subject) order that are due and not parked."""
-        ...
+
+    async def lines(self, each: int) -> Sequence[Delivery]:
+        """Of every (project, subscription) the first `each` heads, due or not, by time."""
 
     async def next_due(self) -> int | None:
         """When the next delivery that is not parked falls due."""
-        ...
 
     async def order(
         self, project: str, subscription: str, subject: str, limit: int

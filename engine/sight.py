@@ -45,7 +45,7 @@ async def moment_for(
                 _check_many(directory, len(needs.actors) + len(wanted))
             documents = await _documents(directory, project, wanted, kind)
     now_ms = directory.clock.now_ms()
-    return Moment(now_ms, envelope.by, directory.new_id, directory.chance, seen, documents)
+    return Moment(now_ms, envelope.by, directory.new_id, directory.chance, seen, documents, own)
 
 
 def _check_many(directory: Directory, many: int) -> None:

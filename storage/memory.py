@@ -8,7 +8,7 @@ wrong; a `Shelf` handed from one store to the next is the disk that survives a c
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -206,6 +206,16 @@ class MemoryStore:
         """Heads that are due."""
         heads = [one for one in self.shelf.heads() if one.due_at_ms <= now_ms]
         return sorted(heads, key=lambda one: (one.due_at_ms, one.id))[:limit]
+
+    async def lines(self, each: int) -> Sequence[Delivery]:
+        """The first heads of every line."""
+        found, heads = [], sorted(self.shelf.heads(), key=lambda one: (one.due_at_ms, one.id))
+        taken: Counter[tuple[str, str]] = Counter()
+        for head in heads:
+            taken[head.project, head.effect.subscription] += 1
+            if taken[head.project, head.effect.subscription] <= each:
+                found.append(head)
+        return found
 
     async def next_due(self) -> int | None:
         """When the next head falls due."""

@@ -55,6 +55,12 @@ def _cursors(database: Any) -> None:
         database.conn.execute(statement)
 
 
+@CORE(name="3")
+def _lines(database: Any) -> None:
+    for statement in LINES:
+        database.conn.execute(statement)
+
+
 TABLES = (
     # Small facts about the store: its epoch, the lowest number the next fact may take.
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
@@ -107,7 +113,12 @@ CURSORS = (
     "ALTER TABLE outbox ADD COLUMN cursor TEXT NOT NULL DEFAULT ''",
     "PRAGMA user_version = 2",
 )
-VERSION = 2
+LINES = (
+    # The heads of each subscription by time: one that hangs hides nobody else's.
+    "CREATE INDEX outbox_line ON outbox (project, subscription, due_at) WHERE head = 1",
+    "PRAGMA user_version = 3",
+)
+VERSION = 3
 """The newest `user_version`: number of core migrations."""
 
 

@@ -21,6 +21,16 @@ ORDER = (
     "WHERE project = ? AND subscription = ? AND subject = ? AND parked = 0 ORDER BY id LIMIT ?"
 )
 """The first rows of an order: project, subscription, subject, how many."""
+NEXT_LINE = (
+    "SELECT project, subscription FROM outbox INDEXED BY outbox_line "
+    "WHERE head = 1 AND (project, subscription) > (?, ?) ORDER BY project, subscription LIMIT 1"
+)
+"""The next (project, subscription) that has a head."""
+LINE = (
+    f"SELECT {DELIVERY} FROM outbox INDEXED BY outbox_line "
+    "WHERE head = 1 AND project = ? AND subscription = ? ORDER BY due_at, id LIMIT ?"
+)
+"""The first heads of a line: project, subscription, how many."""
 _FACTS = f"SELECT {FACT} FROM fact WHERE {_OF} AND version > ? ORDER BY version LIMIT ?"
 
 
@@ -132,6 +142,16 @@ def next_due(connection: sqlite3.Connection) -> int | None:
         "SELECT min(due_at) FROM outbox INDEXED BY outbox_due WHERE head = 1"
     ).fetchone()
     return None if at_ms is None else int(at_ms)
+
+
+def lines(connection: sqlite3.Connection, each: int) -> list[Delivery]:
+    """The first heads of every line, the earliest due first."""
+    found = []
+    line = connection.execute(NEXT_LINE, ("", "")).fetchone()
+    while line is not None:
+        found += connection.execute(LINE, (*line, each)).fetchall()
+        line = connection.execute(NEXT_LINE, line).fetchone()
+    return sorted(map(codec.delivery, found), key=lambda head: (head.due_at_ms, head.id))
 
 
 def order(connection: sqlite3.Connection, of: tuple[str, str, str], limit: int) -> list[Delivery]:

@@ -197,6 +197,10 @@ class SqliteStore:
         """Heads that are due."""
         return await self.read(lambda connection: queries.due(connection, now_ms, limit))
 
+    async def lines(self, each: int) -> Sequence[Delivery]:
+        """The first heads of every line."""
+        return await self.read(lambda connection: queries.lines(connection, each))
+
     async def next_due(self) -> int | None:
         """When the next head falls due."""
         return self.read_now(queries.next_due)

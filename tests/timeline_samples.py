@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from actors.timelines.legacy_words import Bookmarked, Completed
+from actors.timelines.migration import MigrationOrdered
 from actors.timelines.settings import Configured, Service, ServiceSet, Settings
 from actors.timelines.timeline_words import (
     Contributed,
@@ -11,9 +13,11 @@ from actors.timelines.timeline_words import (
     VariableSet,
 )
 from actors.timelines.user_words import (
+    Dropped,
     EventState,
     Followed,
     LinkFollowed,
+    Migrated,
     Move,
     Place,
     Progress,
@@ -76,12 +80,55 @@ USER_EVENTS: tuple[Event, ...] = (
         variables={},
         walk=EMPTY,
     ),
+    UserCreated(
+        timeline="T",
+        revision="cd" * 32,
+        zone="UTC",
+        times_disabled=False,
+        pauses=False,
+        shares=False,
+        variables={},
+        walk=EMPTY,
+        max_steps=0,
+    ),
     Progressed(walk=FULL),
     Progressed(walk=PAUSED),
+    Progressed(walk=PAUSED, max_steps=2, pauses=True),
     LinkFollowed(link="evBank:evHole", source="evBank", target="evHole", walk=FULL),
+    Completed(source="evBank", walk=FULL),
+    Completed(source="evBank", skipped=True, walk=ENDED),
     Settled(walk=FULL),
     Settled(walk=ENDED),
+    Migrated(
+        former="ab" * 32,
+        revision="cd" * 32,
+        shares=True,
+        dropped=Dropped(
+            step=9,
+            events=("evBank", "evHole"),
+            pending=("evGarden",),
+            links=("evBank:evHole",),
+            beats=("beatHole",),
+            variables=("keys", "size"),
+        ),
+        variables={"size": "", "hats": "3"},
+        walk=FULL,
+    ),
+    Migrated(
+        former="cd" * 32,
+        revision="ab" * 32,
+        shares=False,
+        dropped=Dropped(),
+        variables={},
+        walk=EMPTY,
+    ),
 )
+MIGRATION_EVENTS: tuple[Event, ...] = (
+    MigrationOrdered(revision="cd" * 32, only=None, at_ms=AT, who="admin_1"),
+    MigrationOrdered(revision="cd" * 32, only="ab" * 32, at_ms=AT, who="admin_1"),
+)
+BOOKMARKED = Bookmarked(timeline_event_id="evBank")
+"""The one fact of a user that is no walk."""
 TIMELINE_EVENTS: tuple[Event, ...] = (
     RevisionPublished(
         revision="ab" * 32,

@@ -42,30 +42,33 @@ class Reads(NamedTuple):
 
 
 class Test:
-    """A compiled condition. It keeps nothing of the worlds that it is asked about."""
+    """A compiled condition. It keeps nothing of the worlds that it is asked about.
 
-    __slots__ = ("_has_daily", "_root", "_timed", "reads")
+    `root` is its tree, for who explains it; `reads` is what it looks at.
+    """
+
+    __slots__ = ("_has_daily", "_timed", "reads", "root")
 
     def __init__(self, root: Node, reads: Reads, timed: tuple[Timed, ...]) -> None:
         """A tree, what it reads, and those of its leaves that the clock changes."""
-        self._root = root
+        self.root = root
         self._timed = timed
         self._has_daily = any(isinstance(leaf, EachDay) for leaf in timed)
         self.reads = reads
 
     def holds(self, world: World) -> bool:
         """Whether the condition is true now."""
-        return self._root.holds(world)
+        return self.root.holds(world)
 
     def next_change(self, world: World) -> int | None:
         """The first instant after now at which time alone changes the truth, in ms, or None."""
         if not self._timed or world.times_disabled:
             return None
-        return self._search(world, not self._root.holds(world))
+        return self._search(world, not self.root.holds(world))
 
     def next_true(self, world: World) -> int | None:
         """The first instant after now at which it holds, in ms; None: it does now, or never."""
-        if not self._timed or world.times_disabled or self._root.holds(world):
+        if not self._timed or world.times_disabled or self.root.holds(world):
             return None
         return self._search(world, want=True)
 
@@ -78,11 +81,11 @@ class Test:
 
     def why(self, world: World) -> list[str]:
         """The leaves that make it fail, in words, at most twenty; none if it holds."""
-        return list(islice(self._root.failing(world), WORDS_MAX))
+        return list(islice(self.root.failing(world), WORDS_MAX))
 
     def _search(self, world: World, want: bool) -> int | None:
         try:
-            return self._root.first(
+            return self.root.first(
                 Search(world, LOOKS_MAX), world.now_ms, self._horizon(world), want
             )
         except GaveUp:
@@ -159,42 +162,42 @@ class _Compiling:
             self.events.add(condition.event)
             state = condition.state or ""
             words = f"{condition.event} is {state}"
-            return Leaf(leaves.event_state(condition.event, state), words, wanted)
+            return Leaf(leaves.event_state(condition.event, state), words, wanted, condition)
         link, own, votes = condition.link or "", condition.followed, condition.followed_by_all
         if own is not None:
             self.links.add(link)
             words = f"{link} followed{_bounds(own.at_least, own.at_most)}"
-            return Leaf(leaves.followed(link, own.at_least, own.at_most), words, wanted)
+            return Leaf(leaves.followed(link, own.at_least, own.at_most), words, wanted, condition)
         self.counted_links.add(link)
         at_least = votes.at_least if votes else None
         words = f"{link} followed by all{_bounds(at_least, None)}"
-        return Leaf(leaves.followed_by_all(link, at_least), words, wanted)
+        return Leaf(leaves.followed_by_all(link, at_least), words, wanted, condition)
 
     def comparison(self, condition: document.Condition, name: str, wanted: bool) -> Leaf:
         self.variables.add(name)
         type_, op, value = self.types[name], condition.op or "", condition.value or ""
         if isinstance(value, str):
             truth = leaves.variable_and_literal(name, type_, op, value)
-            return Leaf(truth, f"{name} {op} {value}", wanted)
+            return Leaf(truth, f"{name} {op} {value}", wanted, condition)
         self.variables.add(value.var)
         truth = leaves.variable_and_variable(name, type_, op, value.var)
-        return Leaf(truth, f"{name} {op} {value.var}", wanted)
+        return Leaf(truth, f"{name} {op} {value.var}", wanted, condition)
 
     def timed_leaf(self, condition: document.Condition, wanted: bool) -> Timed:
         if (time := condition.time) is not None:
             bounds = time_leaves.between(self.instant(time.after), self.instant(time.before))
             words = f"time{_from_to(time.after, time.before)}"
-            return During(bounds, words, wanted)
+            return During(bounds, words, wanted, condition)
         if (elapsed := condition.elapsed) is not None:
             bounds = time_leaves.elapsed(
                 self.origin(elapsed.since), _duration(elapsed.at_least), _duration(elapsed.at_most)
             )
             words = f"since {elapsed.since}{_bounds(elapsed.at_least, elapsed.at_most)}"
-            return During(bounds, words, wanted)
+            return During(bounds, words, wanted, condition)
         daily = condition.daily
         assert daily is not None
         words = f"daily {daily.from_} to {daily.to}"
-        return EachDay(read_daily(daily.from_, daily.to, daily.days), words, wanted)
+        return EachDay(read_daily(daily.from_, daily.to, daily.days), words, wanted, condition)
 
     def instant(self, given: str | document.Operand | None) -> Instant | None:
         if given is None or isinstance(given, str):

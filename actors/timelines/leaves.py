@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from actors.timelines import decimals, values
+from actors.timelines.document import Condition
 from actors.timelines.times import Zone
 
 
@@ -82,11 +83,15 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A question whose answer time alone does not change. `wanted` is False under `not`."""
+    """A question whose answer time alone does not change. `wanted` is False under `not`.
+
+    `form` is the condition as it was authored.
+    """
 
     truth: Truth
     words: str
     wanted: bool
+    form: Condition
 
     def holds(self, world: World) -> bool:
         """Whether the leaf passes, as it stands."""

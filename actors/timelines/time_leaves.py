@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from actors.timelines import times
 from actors.timelines.daily import Daily
+from actors.timelines.document import Condition
 from actors.timelines.leaves import Search, World, failing
 from actors.timelines.times import NEVER, Zone
 
@@ -26,11 +27,15 @@ DAILY_LOOKS = 10  # what it takes to find a window, in looks at a variable
 
 
 class Timed(ABC):
-    """What leaves about time share. `at` is the truth as the leaf stands, `not` included."""
+    """What leaves about time share. `at` is the truth as the leaf stands, `not` included.
+
+    `form` is the condition as it was authored.
+    """
 
     __slots__ = ()
     words: str
     wanted: bool
+    form: Condition
 
     @abstractmethod
     def at(self, world: World, ms: int) -> bool:
@@ -63,6 +68,7 @@ class During(Timed):
     bounds: Callable[[World], Bounds | None]
     words: str
     wanted: bool
+    form: Condition
 
     def at(self, world: World, ms: int) -> bool:
         """Whether the leaf passes at that instant, all else as it is now."""
@@ -94,6 +100,7 @@ class EachDay(Timed):
     daily: Daily
     words: str
     wanted: bool
+    form: Condition
 
     def first(self, search: Search, start: int, until: int, want: bool) -> int | None:
         """The same as of others, and it takes longer."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from actors.timelines import values
+from actors.timelines import hooks, values
 from actors.timelines.revision import Revision, compile_revision
 from actors.timelines.timeline_words import (
     EVENTS,
@@ -31,16 +31,17 @@ from actors.timelines.timeline_words import (
 )
 from actors.timelines.user_words import KIND as USER
 from actors.timelines.user_words import Settle
-from engine.effects import Document, Effect, sweep
+from engine.effects import NO_NEEDS, Document, Effect, Needs, sweep
 from engine.kind import Kind
 from engine.machine import Machine, Moment, Row
-from engine.messages import Event
+from engine.messages import Command, Event
 
 SHARED = "shared"
 USERS = "timeline_user"
 INTERESTS = "timeline_interest"
 """Lists of users: those on a timeline, and those who wait for something on it."""
 NEVER = Timed("0", 0)
+WHOM_TO_TELL = Needs(actors=(hooks.SETTINGS,))
 
 
 # --- rules
@@ -63,7 +64,7 @@ def published(
             at_ms=moment.now_ms,
         )
         if set(command.counts) - set(timeline.counts):
-            yield sweep(USERS, timeline.id, USER, Settle())
+            yield sweep(USERS, timeline.id, USER, Settle(is_swept=True))
 
 
 def unpublished(_timeline: Timeline, _command: Unpublish, _moment: Moment) -> Iterator[Event]:
@@ -83,6 +84,8 @@ def variable_set(
     if timeline.shared[command.name].value != command.value:
         at_ms = _instant(command.at_ms, moment)
         yield VariableSet(name=command.name, value=command.value, at_ms=at_ms)
+        changed = {command.name: command.value}
+        yield from hooks.shared_changed(timeline, changed, at_ms, moment)
         yield _reconsider(timeline, command.name)
 
 
@@ -92,13 +95,19 @@ def contributed(
     """Take in what a user's walk wrote and added; the fence says that it saw what there was."""
     at_ms = _instant(command.at_ms, moment)
     yield Contributed(shared=command.shared, follows=command.follows, at_ms=at_ms)
+    yield from hooks.shared_changed(timeline, command.shared, at_ms, moment)
     for name in (*command.shared, *command.follows):
         yield _reconsider(timeline, name)
 
 
 def _reconsider(timeline: Timeline, name: str) -> Effect:
     """Whoever waits for a shared value or a counted link looks at it again (spec 5.12.14)."""
-    return sweep(INTERESTS, f"{timeline.id}:{name}", USER, Settle())
+    return sweep(INTERESTS, f"{timeline.id}:{name}", USER, Settle(is_swept=True))
+
+
+def needs(_timeline: Timeline, command: Command) -> Needs:
+    """Who is told of a variable; a user's part in a joint step sees what that user saw."""
+    return WHOM_TO_TELL if isinstance(command, SetVariable) else NO_NEEDS
 
 
 def _instant(at_ms: int | None, moment: Moment) -> int:
@@ -228,6 +237,7 @@ TIMELINE = Kind[Timeline](
     machines=(PUBLICATION,),
     evolve=evolve,
     events=EVENTS,
+    needs=needs,
     present=present,
     decode_document=compile_revision,
 )

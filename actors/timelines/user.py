@@ -10,13 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from actors.timelines import times, values
+from actors.timelines import legacy, legacy_words, times, values
+from actors.timelines.deciding import (
+    OVERFLOW,
+    instant,
+    is_later,
+    revision_of,
+    walk_made,
+    walker_of,
+)
+from actors.timelines.hooks import SETTINGS, deleted, stated
+from actors.timelines.joining import newest, timeline_of
+from actors.timelines.migrating import Passage, is_meant, is_of_timeline, migrate
+from actors.timelines.migration_shown import present_events
 from actors.timelines.moves import EVENT
 from actors.timelines.revision import Revision, compile_revision
 from actors.timelines.timeline_words import KIND as TIMELINE
-from actors.timelines.timeline_words import Contribute, Published, Timeline
-from actors.timelines.user_fold import evolve
-from actors.timelines.user_shown import present, present_events
+from actors.timelines.timeline_words import Contribute, Published
+from actors.timelines.user_shown import present
 from actors.timelines.user_words import (
     BETWEEN,
     BETWEEN_OR_ENDED,
@@ -26,6 +37,7 @@ from actors.timelines.user_words import (
     CreateUser,
     FollowLink,
     LinkFollowed,
+    Migrate,
     Progress,
     Progressed,
     ProgressStep,
@@ -33,87 +45,43 @@ from actors.timelines.user_words import (
     Settled,
     User,
     UserCreated,
-    Walk,
 )
 from actors.timelines.walker import Walker
-from actors.timelines.walking import begin, follow, is_news, progress, walk_of
-from engine.effects import Also, Needs
+from actors.timelines.walking import follow, is_news, progress
+from engine.effects import Also, Effect, Needs, Yielded
 from engine.errors import Refused
 from engine.kind import Kind
 from engine.machine import Machine, Moment, Row
-from engine.messages import Address, AlarmDue, Command, Erase, Event, Snapshot
+from engine.messages import Address, AlarmDue, Command, Erase
 
-OVERFLOW = "variable_overflow"
-"""What a refusal says where an operation leads beyond what a variable may hold (5.12.9)."""
-Asked = CreateUser | ProgressStep | FollowLink | Settle | AlarmDue
+__all__ = ["OVERFLOW", "PROGRESSION", "USER", "instant", "misfits", "needs"]
 
 
 # --- what a decision sees
 
 
 def needs(user: User, command: Command) -> Needs:
-    """The definition; the timeline where one begins, or where the definition looks at it."""
+    """The definition; the timeline where one begins or the definition looks at it; who is told."""
     if isinstance(command, CreateUser):
         timeline = Address("", TIMELINE, command.published_timeline_id)
-        return Needs(actors=(timeline,), then=_newest)
+        return Needs(actors=(timeline, SETTINGS), then=newest)
     timeline = Address("", TIMELINE, user.timeline)
     if isinstance(command, Erase):
-        return Needs(actors=(timeline,)) if user.counted else Needs()
+        return Needs((timeline, SETTINGS) if user.counted else (SETTINGS,))
     if not user.revision:
         return Needs()
+    if isinstance(command, Migrate):
+        return Needs((timeline, SETTINGS), (user.revision, command.revision))
     looks = user.shares or isinstance(command, Settle)
-    return Needs((timeline,) if looks else (), (user.revision,))
-
-
-def _newest(seen: Mapping[Address, Snapshot]) -> tuple[str, ...]:
-    return tuple(
-        snapshot.state.revision
-        for snapshot in seen.values()
-        if snapshot.exists and snapshot.state.published is Published.PUBLISHED
-    )
-
-
-def _timeline(moment: Moment) -> tuple[Timeline, int]:
-    """The timeline and its version; an empty one where the definition does not look at it."""
-    for address, snapshot in moment.seen.items():
-        if address.kind == TIMELINE and snapshot.exists:
-            return snapshot.state, snapshot.version
-    return Timeline(), 0
-
-
-def _revision(user: User, moment: Moment) -> Revision:
-    revision: Revision = moment.documents[user.revision]
-    return revision
-
-
-def instant(user: User, at_ms: int | None, now_ms: int) -> int:
-    """When a command is decided: a test clock's instant, else now; never before the last one."""
-    return max(now_ms, user.settled_ms) if at_ms is None else at_ms
-
-
-def _walker(user: User, command: Asked, moment: Moment) -> Walker:
-    timeline, version = _timeline(moment)
-    at_ms = None if isinstance(command, AlarmDue) else command.at_ms
-    now_ms = instant(user, at_ms, moment.now_ms)
-    changed = version != user.seen
-    try:
-        return begin(_revision(user, moment), user, timeline, now_ms, is_news=changed)
-    except values.Overflow:
-        raise Refused(OVERFLOW) from None
+    return Needs((timeline, SETTINGS) if looks else (SETTINGS,), (user.revision,))
 
 
 # --- judging
 
 
-def _is_later(user: User, command: Asked) -> bool:
-    return (
-        isinstance(command, AlarmDue) or command.at_ms is None or (command.at_ms >= user.settled_ms)
-    )
-
-
 def may_begin(_user: User, command: CreateUser, moment: Moment) -> bool:
     """The timeline is published, the zone is one, variables are user ones and of their type."""
-    timeline, _ = _timeline(moment)
+    timeline, _ = timeline_of(moment)
     if timeline.published is not Published.PUBLISHED:
         return False
     revision: Revision = moment.documents[timeline.revision]
@@ -136,26 +104,21 @@ def misfits(revision: Revision, given: Mapping[str, str]) -> dict[str, str]:
     return wrong
 
 
-def is_later(user: User, command: Asked, _moment: Moment) -> bool:
-    """No instant before the last one."""
-    return _is_later(user, command)
-
-
 def can_follow(user: User, command: FollowLink, moment: Moment) -> bool:
     """The event has that link, and it is followable once the user has caught up."""
-    revision = _revision(user, moment)
+    revision = revision_of(user, moment)
     way = revision.ways.get(command.link_id)
     if way is None or way.source != command.user_timeline_event_id:
         return False
-    return _is_later(user, command) and _walker(user, command, moment).is_followable(way)
+    return is_later(user, command, moment) and walker_of(user, command, moment).is_followable(way)
 
 
 # --- consequences
 
 
-def created(user: User, command: CreateUser, moment: Moment) -> Iterator[Event | Also]:
+def created(user: User, command: CreateUser, moment: Moment) -> Iterator[Yielded]:
     """Place the user before the first column and progress."""
-    timeline, version = _timeline(moment)
+    timeline, version = timeline_of(moment)
     revision: Revision = moment.documents[timeline.revision]
     given = {
         name: values.check(revision.types[name], value) for name, value in command.variables.items()
@@ -175,8 +138,8 @@ def created(user: User, command: CreateUser, moment: Moment) -> Iterator[Event |
         progress(walker, command.max_steps, pause=command.pause_at_beats)
     except values.Overflow:
         raise Refused(OVERFLOW) from None
-    walk = _walk(walker, version, command)
-    yield UserCreated(
+    walk = walk_made(walker, version, command)
+    event = UserCreated(
         timeline=begun.timeline,
         revision=begun.revision,
         zone=begun.zone,
@@ -185,59 +148,63 @@ def created(user: User, command: CreateUser, moment: Moment) -> Iterator[Event |
         shares=revision.shares,
         variables=begun.variables,
         walk=walk,
+        max_steps=command.max_steps,
     )
-    yield from _contributes(begun.timeline, walk)
+    yield from stated(user, moment, event)
 
 
-def progressed(user: User, command: ProgressStep, moment: Moment) -> Iterator[Event | Also]:
+def progressed(user: User, command: ProgressStep, moment: Moment) -> Iterator[Yielded]:
     """Go on; nothing is stated where nothing changed."""
-    walker = _walker(user, command, moment)
+    walker = walker_of(user, command, moment)
     pause = user.pauses if command.pause_at_beats is None else command.pause_at_beats
     try:
         progress(walker, command.max_steps, pause=pause)
     except values.Overflow:
         raise Refused(OVERFLOW) from None
-    walk = _walk(walker, _timeline(moment)[1], command)
+    walk = walk_made(walker, timeline_of(moment)[1], command)
     if is_news(user, walk):
-        yield Progressed(walk=walk)
-        yield from _contributes(user.timeline, walk)
+        event = Progressed(walk=walk, max_steps=command.max_steps, pauses=pause)
+        yield from stated(user, moment, event)
 
 
-def followed(user: User, command: FollowLink, moment: Moment) -> Iterator[Event | Also]:
+def followed(user: User, command: FollowLink, moment: Moment) -> Iterator[Yielded]:
     """Follow a link that the guard found followable."""
-    walker = _walker(user, command, moment)
+    walker = walker_of(user, command, moment)
     way = walker.revision.ways[command.link_id]
     try:
         follow(walker, walker.revision.by_id[way.source], way)
     except values.Overflow:
         raise Refused(OVERFLOW) from None
-    walk = _walk(walker, _timeline(moment)[1], command)
-    yield LinkFollowed(link=way.id, source=way.source, target=way.target, walk=walk)
-    yield from _contributes(user.timeline, walk)
+    walk = walk_made(walker, timeline_of(moment)[1], command)
+    event = LinkFollowed(link=way.id, source=way.source, target=way.target, walk=walk)
+    yield from stated(user, moment, event)
 
 
-def settled(user: User, command: Settle | AlarmDue, moment: Moment) -> Iterator[Event | Also]:
+def settled(user: User, command: Settle | AlarmDue, moment: Moment) -> Iterator[Yielded]:
     """Catch up, and no more."""
-    walker = _walker(user, command, moment)
-    walk = _walk(walker, _timeline(moment)[1], command, by_others=True)
+    walker = walker_of(user, command, moment)
+    walk = walk_made(walker, timeline_of(moment)[1], command, by_others=True)
     if is_news(user, walk):
-        yield Settled(walk=walk)
-        yield from _contributes(user.timeline, walk)
+        yield from stated(user, moment, Settled(walk=walk))
 
 
-def _walk(walker: Walker, version: int, command: Asked, *, by_others: bool = False) -> Walk:
-    is_virtual = not isinstance(command, AlarmDue) and command.at_ms is not None
-    return walk_of(walker, version, is_virtual=is_virtual, by_others=by_others)
+def migrated(user: User, command: Migrate, moment: Moment) -> Iterator[Yielded]:
+    """Walk on by another definition; nothing is stated for whom the order does not mean."""
+    if not is_meant(user, command):
+        return
+    timeline, version = timeline_of(moment)
+    new: Revision = moment.documents[command.revision]
+    passage = Passage(revision_of(user, moment), new, command.revision, moment.now_ms)
+    try:
+        events = tuple(migrate(passage, user, timeline, version))
+    except values.Overflow:
+        raise Refused(OVERFLOW) from None
+    yield from stated(user, moment, *events)
 
 
-def _contributes(timeline: str, walk: Walk) -> Iterator[Also]:
-    if walk.shared or walk.counted:
-        order = Contribute(shared=walk.shared, follows=walk.counted, at_ms=walk.at_ms)
-        yield Also(Address("", TIMELINE, timeline), order)
-
-
-def parting(user: User, _command: Erase, _moment: Moment) -> Iterator[Also]:
-    """Who goes takes along what it added to counts (spec 5.12.16)."""
+def parting(user: User, command: Erase, moment: Moment) -> Iterator[Also | Effect]:
+    """Who goes takes along what it added to counts (spec 5.12.16), and webhooks are told."""
+    yield from deleted(user, command, moment)
     if user.counted:
         taken = {link: -number for link, number in user.counted.items()}
         yield Also(Address("", TIMELINE, user.timeline), Contribute(follows=taken))
@@ -246,6 +213,7 @@ def parting(user: User, _command: Erase, _moment: Moment) -> Iterator[Also]:
 # --- the table
 
 EARLIER = "no instant before the last one"
+FOREIGN = "the definition is one of the user's timeline"
 NOT_FOLLOWABLE = "the event has this link, and it is followable"
 PROGRESSION = Machine[User](
     "progression",
@@ -263,6 +231,9 @@ PROGRESSION = Machine[User](
         Row(Progress.ENDED, Settle, Progress.ENDED, settled, is_later, EARLIER),
         Row(Progress.ENDED, AlarmDue, Progress.ENDED, settled),
         Row(Progress.NOT_STARTED, Settle, Progress.NOT_STARTED, settled, is_later, EARLIER),
+        Row(Progress.NOT_STARTED, Migrate, Progress.NOT_STARTED, migrated, is_of_timeline, FOREIGN),
+        Row(BETWEEN_OR_ENDED, Migrate, BETWEEN_OR_ENDED, migrated, is_of_timeline, FOREIGN),
+        *legacy.ROWS,
     ),
     lambda user: user.standing.progress,
 )  # fmt: skip
@@ -279,8 +250,8 @@ USER = Kind[User](
     initial=lambda _id: User(),
     machines=(PROGRESSION,),
     parts=(EVENT,),
-    evolve=evolve,
-    events=EVENTS,
+    evolve=legacy.evolve,
+    events=(*EVENTS, *legacy_words.EVENTS),
     deadline=_deadline,
     needs=needs,
     present=present,

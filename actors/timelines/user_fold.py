@@ -6,13 +6,18 @@ timelines 5.1, 5.12.20; DESIGN 2.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeVar
+
 import msgspec
 
 from actors.timelines.user_words import (
     Been,
+    Dropped,
     EventState,
     Follows,
     LinkFollowed,
+    Migrated,
     Progressed,
     Settled,
     User,
@@ -20,6 +25,8 @@ from actors.timelines.user_words import (
     Walk,
 )
 from engine.messages import Event
+
+V = TypeVar("V")
 
 
 def evolve(user: User, event: Event) -> User:
@@ -39,7 +46,35 @@ def evolve(user: User, event: Event) -> User:
             return walked(begun, event.walk)
         case Progressed(walk=walk) | LinkFollowed(walk=walk) | Settled(walk=walk):
             return walked(user, walk)
+        case Migrated(revision=revision, dropped=dropped, variables=variables):
+            carried = carry(user, revision, dropped, variables, shares=event.shares)
+            return walked(carried, event.walk)
     return user
+
+
+def carry(
+    user: User, revision: str, dropped: Dropped, variables: Mapping[str, str], *, shares: bool
+) -> User:
+    """The user with all that `revision` has, too; `variables` begin anew (spec 5.12.19)."""
+    values = _without(user.variables, dropped.variables)
+    return msgspec.structs.replace(
+        user,
+        revision=revision,
+        shares=shares,
+        events=_without(user.events, dropped.events),
+        pending=tuple(sorted(set(user.pending).difference(dropped.pending))),
+        follows=_without(user.follows, dropped.links),
+        fired=tuple(sorted(set(user.fired).difference(dropped.links))),
+        beats=_without(user.beats, dropped.beats),
+        variables={**values, **variables},
+    )
+
+
+def _without(kept: dict[str, V], gone: tuple[str, ...]) -> dict[str, V]:
+    if not gone:
+        return kept
+    leaving = frozenset(gone)
+    return {id_: value for id_, value in kept.items() if id_ not in leaving}
 
 
 def walked(user: User, walk: Walk) -> User:
@@ -93,4 +128,4 @@ def _counted(user: User, walk: Walk) -> dict[str, int]:
     counted = dict(user.counted)
     for link, number in walk.counted.items():
         counted[link] = counted.get(link, 0) + number
-    return counted
+    return {link: number for link, number in counted.items() if number}

@@ -88,7 +88,8 @@ class User(msgspec.Struct, frozen=True, omit_defaults=True):
     `variables` all user values; `beats` when each was entered; `counted` what the user added to
     the timeline's counts of links. `is_virtual`: the last decision came with an instant of its own
     (spec 5.12.18), so no alarm rings. `shares`: the definition looks at shared values; `interests`
-    are those that this user waits for, by name, and counted links by id (spec 5.12.14).
+    are those that this user waits for, by name, and counted links by id (spec 5.12.14). For clients
+    of 2022: `skipped` events, and `bookmarks` where the reader was, the newest last (spec 11).
     """
 
     standing: Standing = Standing()
@@ -111,6 +112,8 @@ class User(msgspec.Struct, frozen=True, omit_defaults=True):
     beats: dict[str, int] = {}
     counted: dict[str, int] = {}
     interests: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    bookmarks: tuple[str, ...] = ()
 
 
 # --- commands
@@ -155,9 +158,23 @@ class FollowLink(Command, frozen=True):
 
 
 class Settle(Command, frozen=True):
-    """Store what is due by time or by others' changes (spec 5.12.13); reads ask for it."""
+    """Store what is due by time or by others' changes (spec 5.12.13); reads ask for it.
+
+    A sweep does as well (`is_swept`): it leaves a test clock where it is (spec 5.12.18).
+    """
 
     at_ms: int | None = None
+    is_swept: bool = False
+
+
+class Migrate(Command, frozen=True):
+    """Walk on by another definition of the timeline, `revision` by its hash (spec 5.12.19).
+
+    `only`: just who is on that one; None: whoever is on any other.
+    """
+
+    revision: str
+    only: str | None = None
 
 
 # --- events
@@ -213,8 +230,11 @@ class Walk(msgspec.Struct, frozen=True, omit_defaults=True):
     interests: tuple[str, ...] | None = None
 
 
-class UserCreated(Event, frozen=True):
-    """The user begins; `variables` are all user values before the walk."""
+class UserCreated(Event, frozen=True, omit_defaults=True):
+    """The user begins; `variables` are all user values before the walk.
+
+    `max_steps` is what was asked for (None: until something blocks).
+    """
 
     timeline: str
     revision: str
@@ -224,12 +244,15 @@ class UserCreated(Event, frozen=True):
     shares: bool
     variables: dict[str, str]
     walk: Walk
+    max_steps: int | None = None
 
 
-class Progressed(Event, frozen=True):
-    """The user asked to go on."""
+class Progressed(Event, frozen=True, omit_defaults=True):
+    """The user asked to go on: at most `max_steps` columns, stopping before beats or not."""
 
     walk: Walk
+    max_steps: int | None = None
+    pauses: bool = False
 
 
 class LinkFollowed(Event, frozen=True):
@@ -247,4 +270,31 @@ class Settled(Event, frozen=True):
     walk: Walk
 
 
-EVENTS = (UserCreated, Progressed, LinkFollowed, Settled)
+class Dropped(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a user had and another definition does not have: ids and names, sorted.
+
+    `step` is where the user stood, behind the last column; `events` were open or left, `pending`
+    linked to and not open yet, `links` followed, `beats` entered; `variables` are gone, shared or
+    of another type.
+    """
+
+    step: int | None = None
+    events: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    beats: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+
+
+class Migrated(Event, frozen=True):
+    """The user walks on by `revision`, and no more by `former`; `variables` begin anew."""
+
+    former: str
+    revision: str
+    shares: bool
+    dropped: Dropped
+    variables: dict[str, str]
+    walk: Walk
+
+
+EVENTS = (UserCreated, Progressed, LinkFollowed, Settled, Migrated)

@@ -31,7 +31,8 @@ def begin(
     """
     walker = Walker(revision, user, timeline, now_ms)
     due_ms = user.standing.due_ms
-    if is_news:
+    others_time_it = is_news and revision.others_time_it
+    if others_time_it:
         walker.now_ms = user.settled_ms
         due_ms = _earliest(due_ms, _due(walker, blocking(walker)))
     for _ in range(CATCH_UP_MAX):
@@ -41,7 +42,7 @@ def begin(
         _settle_at(walker, due_ms, is_news=is_news)
         due_ms = _due(walker, blocking(walker))
         walker.shared_ms = None
-        if is_news:  # a time that others have set since is a boundary as well
+        if others_time_it:  # a time that others have set since is a boundary as well
             due_ms = _earliest(due_ms, _due(walker, blocking(walker)))
     _make_up(walker)
     _settle_at(walker, now_ms, is_news=is_news)
@@ -135,7 +136,11 @@ def blocking(walker: Looker) -> Gate | None:
 
 def standing(walker: Looker) -> Standing:
     """How the user stands now; what a User object says (spec 5.4). Says nothing of `due_ms`."""
-    gate, step, revision = blocking(walker), walker.step, walker.revision
+    return _standing(walker, blocking(walker))
+
+
+def _standing(walker: Looker, gate: Gate | None) -> Standing:
+    step, revision = walker.step, walker.revision
     if step is None:
         return Standing(Progress.NOT_STARTED)
     beat = revision.beat_at(step)
@@ -179,7 +184,7 @@ def walk_of(
     interests = () if is_virtual else _interests(walker, gate)
     return Walk(
         at_ms=walker.now_ms,
-        standing=msgspec.structs.replace(standing(walker), due_ms=_due(walker, gate)),
+        standing=msgspec.structs.replace(_standing(walker, gate), due_ms=_due(walker, gate)),
         seen=version + contributes,
         is_virtual=is_virtual,
         step=walker.step,

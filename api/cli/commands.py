@@ -18,6 +18,7 @@ from api import config, daemon, project_file
 from api.cli import demo as cli_demo
 from api.cli import folder as cli_folder
 from api.cli import keys as cli_keys
+from api.cli import outbox as cli_outbox
 from api.cli import remote as cli_remote
 from api.cli import timeline as cli_timeline
 from api.cli import watch as cli_watch
@@ -126,6 +127,7 @@ for command in (
     *cli_folder.COMMANDS,
     cli_watch.watch,
     cli_keys.keys,
+    cli_outbox.outbox,
     cli_timeline.timeline,
     cli_demo.demo,
 ):

@@ -18,12 +18,18 @@ SECONDS_MAX = 30.0
 
 
 def request(
-    method: str, url: str, key: str | None, parts: tuple[str, ...], body: object = None
+    method: str,
+    url: str,
+    key: str | None,
+    parts: tuple[str, ...],
+    body: object = None,
+    query: str = "",
 ) -> bytes:
     """One call of the admin API; what it refuses becomes a `Failure` with its reason."""
     if not key:
         raise click.UsageError("this needs a key: --key, or better CALLBOARD_KEY")
     address = url.rstrip("/") + "/" + "/".join(quote(part, safe="") for part in parts)
+    address += f"?{query}" if query else ""
     content = None if body is None else msgspec.json.encode(body)
     with httpx.Client(timeout=SECONDS_MAX, trust_env=False) as client:
         answer = client.request(

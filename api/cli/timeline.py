@@ -15,6 +15,7 @@ from actors.timelines import document, publishing
 from actors.timelines.reading import BODY_BYTES_MAX, Unreadable
 from api.cli.timeline_draw import draw
 from api.cli.timeline_import import import_story
+from api.cli.timeline_replay import replay
 from api.cli.timeline_report import NotRead, escaped, lines
 
 
@@ -54,3 +55,4 @@ def _judged(body: bytes) -> publishing.Report:
 
 timeline.add_command(import_story)
 timeline.add_command(draw)
+timeline.add_command(replay)

@@ -1,7 +1,7 @@
 """Clients in Python.
 
 `Flagship` is the SDK of the flags' door, `Fictioneers` the client of the timelines' door,
-`open_live` the live socket.
+`open_live` the live socket; `verify_signature` is for whoever receives webhooks.
 """
 
 from actors.flags.caches import (
@@ -72,6 +72,7 @@ from api.client.shapes import (
     FlagsStatus,
     VisitorExposure,
 )
+from api.client.signatures import verify_signature
 from api.client.updates import LiveClosed, Refused, Subscription, Update
 from api.client.visitor import Visitor
 
@@ -160,4 +161,5 @@ __all__ = [
     "VisitorData",
     "VisitorExposure",
     "open_live",
+    "verify_signature",
 ]

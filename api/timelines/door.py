@@ -22,20 +22,24 @@ from actors.timelines.answers_shapes import (
     UserTimelineEventStateChangeListResponse,
     Variable,
 )
+from actors.timelines.migration import BEHIND, MIGRATION
 from actors.timelines.settings import SETTINGS
 from actors.timelines.timeline import INTERESTS, TIMELINE, USERS
 from actors.timelines.user import USER
 from api.auth import Principal
 from api.domain import Domain
 from api.http import Handler, Route
-from api.paths import mounted
-from api.timelines import admin, audience, auth, carrying, crowd, publishing
+from api.timelines import admin, audience, auth, carrying, crowd, drawing, migrating, publishing
 from api.timelines.cors import ADMIN, AUDIENCE, for_pages, preflights
 from api.timelines.entrance import SECRET, TOKEN, new_key
 from api.timelines.errors import present
 from api.timelines.explaining import ROUTES as EXPLAINING
 from api.timelines.items import items
-from api.timelines.shelf import NAME, shelf_of
+from api.timelines.journeys import ROUTES as JOURNEYS
+from api.timelines.legacy import spoken
+from api.timelines.shelf import NAME
+from api.timelines.webhooks import ROUTES as WEBHOOKS
+from api.timelines.webhooks import furnish
 from storage.timelines import TimelineLists, queries
 
 HOSTS = ("api.fictioneers.co.uk",)
@@ -111,6 +115,8 @@ ADMIN_ROUTES = (
     _admin("DELETE", USER_PATH, crowd.delete_user, "Delete a user", None),
     _admin("GET", f"{TIMELINE_PATH}/event-state-changes", crowd.list_state_changes,
            "List all event state changes", list[EventStateChange]),
+    _admin("GET", f"{TIMELINE_PATH}/drawing.svg", drawing.draw, "Draw the grid", None,
+           query=("user",), answers={200: None, **UNPROCESSABLE}),
     _admin("PUT", "/service-status", admin.put_service_status, "Switch maintenance",
            admin.ServiceState, body=admin.ServiceState),
 )  # fmt: skip
@@ -118,8 +124,17 @@ DOCUMENTS = (
     Route("GET", "/schema/timeline-1.json", publishing.schema, "open", present=present, cors=True,
           summary="JSON Schema of a timeline's document", answers={200: None}, tag=ADMIN),
 )  # fmt: skip
-SERVED = (*auth.ROUTES, *AUDIENCE_ROUTES, *EXPLAINING, *ADMIN_ROUTES, *DOCUMENTS)
-ROUTES = mounted((*SERVED, *preflights(SERVED)), *PREFIXES)
+SERVED = (
+    *auth.ROUTES,
+    *AUDIENCE_ROUTES,
+    *EXPLAINING,
+    *JOURNEYS,
+    *ADMIN_ROUTES,
+    *migrating.ROUTES,
+    *WEBHOOKS,
+    *DOCUMENTS,
+)
+ROUTES = spoken((*SERVED, *preflights(SERVED)), PREFIXES)
 
 
 def may_listen(principal: Principal, kind: str, actor_id: str) -> bool:
@@ -138,7 +153,7 @@ def may_command(principal: Principal, kind: str, actor_id: str) -> bool:
 
 DOMAIN = Domain(
     name=NAME,
-    kinds=(USER, TIMELINE, SETTINGS),
+    kinds=(USER, TIMELINE, SETTINGS, MIGRATION),
     view=TimelineLists,
     routes=ROUTES,
     hosts=HOSTS,
@@ -150,6 +165,10 @@ DOMAIN = Domain(
     carry_out={USER.name: carrying.carry_out},
     private=frozenset((USER.name,)),
     new_key=new_key,
-    sweeps={INTERESTS: queries.waiting_for, USERS: queries.users_of},
-    furnish=shelf_of,
+    sweeps={
+        INTERESTS: queries.waiting_for,
+        USERS: queries.users_of,
+        BEHIND: queries.behind,
+    },
+    furnish=furnish,
 )

@@ -1,4 +1,4 @@
-"""`[timelines]` of a project file: keys, settings, and the documents to publish.
+"""`[timelines]` of a project file: keys, settings, webhooks, and the documents to publish.
 
 Each part is an item of its own, and so is each document, by the id of its timeline: changing a key
 publishes nothing again. A document is judged when it is read, and whatever keeps it from being
@@ -25,12 +25,13 @@ from api.domain import Item
 from api.timelines.entrance import SECRET, VISIBLE
 from api.timelines.publishing import judged
 from api.timelines.shelf import NAME
+from api.timelines.webhooks import declared_item
 
 KEYS = {"secret_keys": (SECRET, "s"), "visible_keys": (VISIBLE, "v")}
 """Lists of keys: the kind of each key, and the letter that it begins with."""
-SWITCHES = ("test_clock", "naive_datetimes", "visible_read")
+SWITCHES = ("test_clock", "naive_datetimes", "visible_read", "legacy", "webhook_private")
 MISSING_USER = (404, 403, "null")
-KNOWN = (*KEYS, "publish", *SWITCHES, "missing_user", "cors_origins")
+KNOWN = (*KEYS, "publish", *SWITCHES, "missing_user", "cors_origins", "webhooks")
 KEY_FORM = r"_[0-9a-f]{16}\.[A-Za-z0-9_-]{43}"
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/?#@]+")
 PROBLEMS_SHOWN_MAX = 3
@@ -48,6 +49,8 @@ def items(_project: str, table: Mapping[str, Any]) -> Iterable[Item]:
     if len({key.hash for key in keys}) != len(keys):
         raise ValueError(f"{NAME}: the same key twice")
     yield Item(f"{NAME}.keys", msgspec.json.encode(keys), (), keys)
+    if "webhooks" in table:
+        yield declared_item(table["webhooks"])
     yield from _published(table.get("publish", []))
 
 

@@ -27,6 +27,19 @@ USERS = """
 WAITING = """
     SELECT user FROM timeline_interest
     WHERE project = ? AND timeline = ? AND name = ? AND user > ? ORDER BY user LIMIT ?"""
+BEHIND = """
+    SELECT user FROM timeline_user
+    WHERE project = ? AND timeline = ? AND revision <> ? AND ? IN ('', revision) AND user > ?
+    ORDER BY user LIMIT ?"""
+COUNT_BEHIND = """
+    SELECT count(*) FROM timeline_user
+    WHERE project = ? AND timeline = ? AND revision <> ? AND ? IN ('', revision)"""
+ON_REVISIONS = """
+    SELECT revision, count(*) FROM timeline_user
+    WHERE project = ? AND timeline = ? GROUP BY revision ORDER BY revision"""
+SWEEPS = """
+    SELECT DISTINCT subject, parked FROM outbox WHERE project = ? AND subscription = ?
+    AND subject > ? AND subject < ? AND parked = ? ORDER BY subject"""
 HAS_USER = "SELECT 1 FROM timeline_user WHERE project = ? AND timeline = ? AND user = ?"
 LOG_OF_TIMELINE = f"""
     SELECT {_COLUMNS} FROM timeline_log WHERE project = ? AND timeline = ? AND {_AFTER}"""
@@ -83,6 +96,37 @@ def waiting_for(
     timeline, _, name = key.partition(":")
     rows = connection.execute(WAITING, (project, timeline, name, after, limit))
     return [user for (user,) in rows]
+
+
+def behind(
+    connection: sqlite3.Connection, project: str, key: str, after: str, limit: int
+) -> list[str]:
+    """Users above `after` whom `TIMELINE:TO:FROM` means: not on TO, and on FROM unless it is ""."""
+    timeline, revision, only = key.split(":")
+    rows = connection.execute(BEHIND, (project, timeline, revision, only, after, limit))
+    return [user for (user,) in rows]
+
+
+def count_behind(connection: sqlite3.Connection, project: str, key: str) -> int:
+    """How many users `behind` finds in all."""
+    values = (project, *key.split(":"))
+    count: int = connection.execute(COUNT_BEHIND, values).fetchone()[0]
+    return count
+
+
+def on_revisions(connection: sqlite3.Connection, project: str, timeline: str) -> dict[str, int]:
+    """How many users of a timeline are on which definition, by its hash."""
+    return dict(connection.execute(ON_REVISIONS, (project, timeline)).fetchall())
+
+
+def sweeps(
+    connection: sqlite3.Connection, project: str, list_: str, timeline: str
+) -> list[tuple[str, bool]]:
+    """Sweeps over a list that are not at their end: what stands behind `TIMELINE:`, and whether
+    it was given up."""
+    values = (project, f"sweep:{list_}", f"{timeline}:", f"{timeline};")
+    rows = [row for parked in (0, 1) for row in connection.execute(SWEEPS, (*values, parked))]
+    return [(subject.partition(":")[2], bool(parked)) for subject, parked in rows]
 
 
 def has_user(connection: sqlite3.Connection, project: str, timeline: str, user: str) -> bool:

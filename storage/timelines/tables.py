@@ -73,6 +73,8 @@ PLACE = """
     INSERT OR REPLACE INTO timeline_user (project, user, timeline, revision)
     VALUES (?, ?, ?, ?)"""
 """A user begins: project, user, timeline, revision."""
+MOVE = "UPDATE timeline_user SET revision = ? WHERE project = ? AND user = ?"
+"""A user walks on by another definition: revision, project, user."""
 LOG = Bulk(
     """INSERT INTO timeline_log
        (project, timeline, at, seq, n, user, event, state, step, revision)

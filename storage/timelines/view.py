@@ -7,13 +7,13 @@ user is deleted. Rules: spec timelines 5.10, 5.12.16, 5.12.19, 5.12.20.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from actors.timelines import timeline_words, user_words
 from actors.timelines.timeline_words import RevisionPublished, RevisionUnpublished
-from actors.timelines.user_words import Move, UserCreated
-from engine.messages import Address, Fact
+from actors.timelines.user_words import Migrated, UserCreated, Walk
+from engine.messages import Address
 from storage.store import Projected, Write
 from storage.timelines import tables
 
@@ -37,12 +37,19 @@ class TimelineLists:
         if projected.address.kind == timeline_words.KIND:
             _follow(connection, projected)
             return
+        project, _, user = projected.address
+        logged = 0
         for event in projected.fact.events:
-            if isinstance(event, UserCreated):
-                project, _, user = projected.address
-                connection.execute(tables.PLACE, (project, user, event.timeline, event.revision))
-        _log(connection, projected)
-        _wait(connection, projected)
+            if not isinstance(event, user_words.EVENTS):
+                continue
+            match event:
+                case UserCreated(timeline=timeline, revision=revision):
+                    connection.execute(tables.PLACE, (project, user, timeline, revision))
+                case Migrated(revision=revision):
+                    connection.execute(tables.MOVE, (revision, project, user))
+            _log(connection, projected, event.walk, logged)
+            logged += len(event.walk.moves)
+            _wait(connection, projected, event.walk, is_new=isinstance(event, UserCreated))
 
     def erase(
         self, connection: sqlite3.Connection, address: Address, about: str, own_only: bool
@@ -77,32 +84,28 @@ def _follow(connection: sqlite3.Connection, projected: Projected) -> None:
                 connection.execute(tables.UNPUBLISH, (project, timeline))
 
 
-def _log(connection: sqlite3.Connection, projected: Projected) -> None:
+def _log(connection: sqlite3.Connection, projected: Projected, walk: Walk, first: int) -> None:
+    """Write down a walk's changes; `first` is the number of the first one in its fact."""
     project, _, user = projected.address
     tables.LOG.run(
         connection,
         [
             (project, user, move.at_ms, projected.seq, n, move.event, move.state, move.step)
-            for n, move in enumerate(_moves(projected.fact))
+            for n, move in enumerate(walk.moves, first)
         ],
     )
 
 
-def _wait(connection: sqlite3.Connection, projected: Projected) -> None:
+def _wait(
+    connection: sqlite3.Connection, projected: Projected, walk: Walk, *, is_new: bool
+) -> None:
     """Write down what a user waits for from others, where that has changed."""
+    if walk.interests is None:
+        return
     project, _, user = projected.address
-    for event in projected.fact.events:
-        if isinstance(event, user_words.EVENTS) and event.walk.interests is not None:
-            if not isinstance(event, UserCreated):
-                connection.execute(tables.NO_INTERESTS, (project, user))
-            rows = [(project, user, name) for name in event.walk.interests]
-            tables.INTERESTS.run(connection, rows)
-
-
-def _moves(fact: Fact) -> Iterator[Move]:
-    for event in fact.events:
-        if isinstance(event, user_words.EVENTS):
-            yield from event.walk.moves
+    if not is_new:
+        connection.execute(tables.NO_INTERESTS, (project, user))
+    tables.INTERESTS.run(connection, [(project, user, name) for name in walk.interests])
 
 
 def _delete(

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import golden
 import pytest
-from timeline_samples import SETTINGS_EVENTS, TIMELINE_EVENTS, USER_EVENTS
+from timeline_samples import (
+    BOOKMARKED,
+    MIGRATION_EVENTS,
+    SETTINGS_EVENTS,
+    TIMELINE_EVENTS,
+    USER_EVENTS,
+)
 
 from actors import projects
 from actors.flags import environment_words as environment
@@ -23,9 +29,10 @@ CAMPAIGN = CampaignFlags(
 )
 PERSON = Person("bob", "ann", {"age": 31, "fs_users": "bob"}, (CAMPAIGN,))
 SAMPLES = {
-    "user": USER_EVENTS,
+    "user": (*USER_EVENTS, BOOKMARKED),
     "timeline": TIMELINE_EVENTS,
     "timelines": SETTINGS_EVENTS,
+    "migration": MIGRATION_EVENTS,
     "project": (
         projects.ItemDeclared(item="admin_keys", digest="cd" * 32, by="apply"),
         projects.LiveSet(live=Live(public=True, origins=("https://shop.example",))),

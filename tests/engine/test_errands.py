@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import trio
-from stage import PROJECT, Stage, door, open_stage
+from stage import KINDS, PROJECT, Stage, door, open_stage
 from toy import Jam, SetCode
+from toy_box import BOX, BUYER, Buy, Fill
 
 from engine.directory import Directory
 from engine.effects import sweep
@@ -165,6 +166,25 @@ async def test_who_refuses_is_passed_over(autojump_clock):
         assert codes(stage) == [1] * 3 + [0] + [1] * (len(DOORS) - 4)
         left = [one.effect.sender for one in stage.store.shelf.outbox.values()]
         assert left == ["locksmith"]
+
+
+async def test_a_crowd_that_meets_in_one_actor_gets_through(autojump_clock):
+    """Who is busy because of the others is asked again, alone; nobody waits for another attempt."""
+    lists = Lists()
+    sender = Small(lists)
+    sender.at_once = 10
+    kinds = (*KINDS, BOX, BUYER)
+    async with open_stage(kinds=kinds, senders={"sweep": sender}) as stage:
+        sender.begin(stage.directory)
+        await stage.ask(Fill(tickets=99), Address(PROJECT, "box", "b"))
+        effects = ((door(), 1, sweep("doors", "hall", "buyer", Buy())),)
+        stage.store.shelf.apply([Entry(project=PROJECT, at_ms=0, effects=effects)], 0)
+        stage.outbox.nudge(effects)
+        await trio.testing.wait_all_tasks_blocked()
+        box = await stage.directory.peek(Address(PROJECT, "box", "b"))
+        assert box.state.tickets == 99 - len(DOORS)
+        left = [one.effect.sender for one in stage.store.shelf.outbox.values()]
+        assert left == []
 
 
 async def test_others_are_served_meanwhile(autojump_clock):

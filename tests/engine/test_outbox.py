@@ -11,6 +11,7 @@ from stage import PROJECT, Stage, door, open_stage
 from engine.effects import Effect
 from engine.errands import CommandBody
 from engine.errors import Later, Unavailable
+from engine.limits import Limits
 from engine.ports import Delivery, Entry, Settle, Taken
 
 
@@ -197,7 +198,7 @@ async def test_an_unknown_sender_parks_at_once(autojump_clock):
 async def test_deliveries_under_way_are_bounded(autojump_clock):
     """No more than 32 at once; the rest goes when there is room."""
     post = Post()
-    async with open_stage(senders={"post": post}) as stage:
+    async with open_stage(Limits(outbox_running_max=32), senders={"post": post}) as stage:
         for number in range(40):
             post.slow[str(number)] = 1.0
             await put(stage, str(number), subject=str(number))

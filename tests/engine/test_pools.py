@@ -14,6 +14,7 @@ from trays import ORDER, Tray, drop, listed, put
 
 from engine import pools
 from engine.errors import Later
+from engine.limits import Limits
 from engine.pools import Order, Pools
 from engine.ports import Delivery, Failed, Outcome, Taken
 
@@ -140,7 +141,7 @@ async def test_sendings_under_way_are_bounded(autojump_clock):
     """Full pools wait for room like everybody else, and so do those that a restart finds due."""
     tray = Tray(full=1)
     tray.seconds = 1.0
-    async with open_stage(senders={"tray": tray}) as stage:
+    async with open_stage(Limits(outbox_running_max=32), senders={"tray": tray}) as stage:
         for number in range(40):
             await put(stage, "x", subject=str(number))
         assert len(tray.batches) == 32
@@ -150,7 +151,8 @@ async def test_sendings_under_way_are_bounded(autojump_clock):
         for number in range(40):
             await put(stage, "x", subject=str(number), due_in_ms=0)
     tray.batches.clear()
-    async with open_stage(shelf=stage.store.shelf, senders={"tray": tray}) as stage:
+    few = Limits(outbox_running_max=32)
+    async with open_stage(few, shelf=stage.store.shelf, senders={"tray": tray}) as stage:
         await trio.testing.wait_all_tasks_blocked()
         assert len(tray.batches) == 32
         await trio.sleep(3.0)

@@ -15,7 +15,7 @@ from engine.errors import DeliveryGone
 from engine.ports import Committed, Entry, Failed, Settle, Store
 from storage import outbox, queries
 from storage.codec import effect_row
-from storage.migrations import CURSORS, TABLES
+from storage.migrations import CURSORS, LINES, TABLES
 from storage.shelf import Shelf
 from storage.sqlite import SqliteStore
 
@@ -50,6 +50,29 @@ async def test_an_order_is_read_from_its_head_on(store: Store) -> None:
     assert head.effect == worlds.effect("a")
     assert [one.id for one in await store.order("house", "other", "a", 9)] == [6]
     assert await store.order("barn", "", "a", 9) == []
+
+
+async def test_the_first_heads_of_every_line_are_read(store: Store) -> None:
+    """A line is a project's subscription; its heads by time, due or not, no more than asked for."""
+    await stored(store, effects("a", "b", "a", subscription="x"))
+    await stored(store, effects("c", due_in_ms=5_000, subscription="x"))
+    await stored(store, effects("d", due_in_ms=9_000, subscription="y"), effects("e"))
+    assert [one.id for one in await store.lines(9)] == [1, 2, 6, 4, 5]
+    assert [one.id for one in await store.lines(2)] == [1, 2, 6, 5]
+    assert [one.id for one in await store.lines(1)] == [1, 6, 5]
+    await stored(store, entry(settles=(Settle(id=1, parked=True), Settle(id=2))))
+    assert [one.id for one in await store.lines(9)] == [3, 6, 4, 5]
+
+
+async def test_lines_are_read_along_an_index(sqlite: SqliteStore) -> None:
+    """However many rows a line holds, nothing is sorted or looked through."""
+    for statement, values in ((queries.NEXT_LINE, ("", "")), (queries.LINE, ("p", "s", 9))):
+        plan = sqlite.read_now(
+            lambda connection, statement=statement, values=values: connection.execute(
+                f"EXPLAIN QUERY PLAN {statement}", values
+            ).fetchall()
+        )
+        assert [("outbox_line" in row[3], "TEMP" in row[3]) for row in plan] == [(True, False)]
 
 
 async def test_an_order_is_read_along_an_index(sqlite: SqliteStore) -> None:
@@ -143,7 +166,7 @@ async def test_deliveries_of_another_project_are_not_there(store: Store) -> None
 def tables() -> sqlite3.Connection:
     """An empty outbox."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    for statement in (*TABLES, *CURSORS):
+    for statement in (*TABLES, *CURSORS, *LINES):
         connection.execute(statement)
     return connection
 

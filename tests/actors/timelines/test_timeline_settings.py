@@ -7,18 +7,27 @@ import msgspec
 import pytest
 from cells import Cell, check_cell, every_cell, unfired
 
+from actors.secrets import Secret
+from actors.timelines.hook_words import WEBHOOKS_MAX, EventType, Naming, Webhook
 from actors.timelines.settings import (
     ID,
     KIND,
     SETTINGS,
     Configure,
     Configured,
+    DeclareWebhooks,
     Service,
     ServiceSet,
     SetService,
     Settings,
+    Subscribe,
+    Subscribed,
+    Unsubscribe,
+    Unsubscribed,
+    WebhooksDeclared,
     evolve,
 )
+from engine.errors import Refused
 from engine.machine import Moment
 from engine.messages import Address, Command, Event, Fact, Snapshot
 
@@ -28,18 +37,29 @@ GIVEN = Settings(
     cors_origins=("https://app.example",),
     naive_datetimes=True,
     visible_read=True,
+    legacy=True,
+    webhook_private=True,
 )
+SEALED = Secret(sealed="sealed-text")
+HOOK = Webhook("w1", "https://hooks.example/a", SEALED)
+PICKY = Webhook("w2", "https://hooks.example/b", SEALED, (EventType.STATE_CHANGED,), Naming.LEGACY)
 EXAMPLES = {
     "configure": [Configure(settings=GIVEN)],
     "setService": [
         SetService(status=Service.MAINTENANCE),
         SetService(status=Service.ONLINE),
     ],
+    "declareWebhooks": [DeclareWebhooks(webhooks=(HOOK,))],
+    "subscribe": [Subscribe(webhook=PICKY)],
+    "unsubscribe": [Unsubscribe(id="w2")],
 }
 SAMPLES = (
     Configured(settings=Settings()),
     Configured(settings=GIVEN),
     ServiceSet(status=Service.MAINTENANCE, who="ann"),
+    WebhooksDeclared(webhooks=(HOOK, PICKY)),
+    Subscribed(webhook=PICKY, who="ann"),
+    Unsubscribed(id="w2", who="ann"),
 )
 NOBODY = SETTINGS.blank(Address("demo", KIND, ID))
 
@@ -115,3 +135,61 @@ def test_defaults_are_not_written() -> None:
     """A state holds what somebody has set."""
     assert msgspec.json.encode(Settings()) == b"{}"
     assert msgspec.json.encode(Settings(maintenance=True)) == b'{"maintenance":true}'
+
+
+# --- webhooks
+
+
+def test_a_file_declares_its_own_webhooks_and_no_others() -> None:
+    """Those made at run time stand, and applying the same file again is nothing (engine 6)."""
+    seen = after(Subscribe(webhook=PICKY), DeclareWebhooks(webhooks=(HOOK,)))
+    assert [(one.id, one.declared) for one in seen.state.webhooks] == [("w1", True), ("w2", False)]
+    assert decided(seen, DeclareWebhooks(webhooks=(HOOK,))) == ()
+    other = Webhook("w3", "https://hooks.example/c", SEALED)
+    seen = after(
+        Subscribe(webhook=PICKY),
+        DeclareWebhooks(webhooks=(HOOK,)),
+        DeclareWebhooks(webhooks=(other,)),
+        Configure(settings=GIVEN),
+        SetService(status=Service.MAINTENANCE),
+    )
+    assert [one.id for one in seen.state.webhooks] == ["w3", "w2"]
+    assert seen.state.webhook_private
+    assert decided(seen, Configure(settings=GIVEN)) == ()
+
+
+def test_webhooks_have_ids_of_their_own_and_are_few() -> None:
+    """Each is told in the commit of what happened, so their number is bounded."""
+    seen = after(Subscribe(webhook=HOOK))
+    with pytest.raises(Refused, match="an id of its own"):
+        decided(seen, Subscribe(webhook=HOOK))
+    many = [
+        Webhook(f"w{number}", "https://hooks.example/", SEALED) for number in range(WEBHOOKS_MAX)
+    ]
+    full = after(*(Subscribe(webhook=one) for one in many))
+    with pytest.raises(Refused, match="at most 10"):
+        decided(full, Subscribe(webhook=Webhook("more", "https://hooks.example/", SEALED)))
+    with pytest.raises(Refused, match="of that id"):
+        decided(full, Unsubscribe(id="nobody"))
+    assert decided(full, Unsubscribe(id="w3")) == (Unsubscribed(id="w3", who="ann"),)
+
+
+def test_secrets_of_webhooks_are_shown_to_nobody() -> None:
+    """Not even sealed: neither in the state nor in an event."""
+    seen = after(DeclareWebhooks(webhooks=(HOOK,)), Subscribe(webhook=PICKY))
+    state = SETTINGS.present(seen.state)
+    assert [one["id"] for one in state["webhooks"]] == ["w1", "w2"]
+    events = [WebhooksDeclared(webhooks=(HOOK,)), Subscribed(webhook=PICKY, who="ann")]
+    shown = [SETTINGS.present_events((event,)) for event in events]
+    assert shown[0]["webhooks"][0]["url"] == HOOK.url
+    assert (shown[1]["webhook"]["state_naming"], shown[1]["who"]) == ("legacy", "ann")
+    both = SETTINGS.present_events(tuple(events))["transitions"]
+    assert [event["name"] for event in both] == ["WebhooksDeclared", "Subscribed"]
+    told = msgspec.json.encode([state, shown, both])
+    assert b"sealed" not in told
+    assert b"secret" not in told
+    assert SETTINGS.present(Settings(legacy=True)) == {"legacy": True}
+    assert SETTINGS.present_events((ServiceSet(status=Service.ONLINE, who="ann"),)) == {
+        "status": "ONLINE",
+        "who": "ann",
+    }

@@ -10,6 +10,7 @@ import pytest
 from cells import MOMENT, Cell, check_cell, every_cell, reach, unfired
 from timeline_small import Small, instant, small
 
+from actors.timelines.legacy_words import Bookmark, Complete
 from actors.timelines.timeline_words import RevisionUnpublished
 from actors.timelines.user import USER, needs
 from actors.timelines.user_words import (
@@ -59,6 +60,14 @@ EXAMPLES: dict[str, list[Command]] = {
         FollowLink(user_timeline_event_id="c", link_id="c:d"),
         FollowLink(user_timeline_event_id="x", link_id="x:y"),
     ],
+    "complete": [
+        Complete(user_timeline_event_id="a"),
+        Complete(user_timeline_event_id="c", skipped=True),
+        Complete(user_timeline_event_id="d"),
+        Complete(user_timeline_event_id="f"),
+        Complete(user_timeline_event_id="x"),
+    ],
+    "bookmark": [Bookmark(timeline_event_id="a"), Bookmark(timeline_event_id="x")],
     "settle": [Settle(), Settle(at_ms=2_000_000), Settle(at_ms=1)],
     "migrate": [
         Migrate(revision=OTHER.shared.revision),
@@ -87,14 +96,14 @@ def test_every_phase_is_reached() -> None:
 
 
 def test_settling_and_migrating_are_not_asked_for_from_outside() -> None:
-    """The other commands are those of the Audience API."""
+    """Nor what clients of 2022 ask; the other commands are those of the Audience API."""
     own = [name for name, command in USER.commands.items() if not command.public]
-    assert own == ["settle", "migrate"]
+    assert own == ["settle", "migrate", "complete", "bookmark"]
 
 
 # --- what a decision must see
 
-TIMELINE = Address("", "timeline", "T")
+TIMELINE, SETTINGS = Address("", "timeline", "T"), Address("", "timelines", "settings")
 ON = User(timeline="T", revision="hash")
 SHARING = User(timeline="T", revision="hash", shares=True)
 
@@ -103,27 +112,27 @@ SHARING = User(timeline="T", revision="hash", shares=True)
     ("user", "command", "expected"),
     [
         (User(), Settle(), Needs()),
-        (User(), Erase(), Needs()),
-        (ON, ProgressStep(), Needs(documents=("hash",))),
-        (SHARING, ProgressStep(), Needs((TIMELINE,), ("hash",))),
-        (ON, Settle(), Needs((TIMELINE,), ("hash",))),
+        (User(), Erase(), Needs((SETTINGS,))),
+        (ON, ProgressStep(), Needs((SETTINGS,), ("hash",))),
+        (SHARING, ProgressStep(), Needs((TIMELINE, SETTINGS), ("hash",))),
+        (ON, Settle(), Needs((TIMELINE, SETTINGS), ("hash",))),
         (User(), Migrate(revision="new"), Needs()),
-        (ON, Migrate(revision="new"), Needs((TIMELINE,), ("hash", "new"))),
-        (SHARING, Erase(), Needs()),
-        (User(timeline="T", counted={"a:b": 1}), Erase(), Needs((TIMELINE,))),
+        (ON, Migrate(revision="new"), Needs((TIMELINE, SETTINGS), ("hash", "new"))),
+        (SHARING, Erase(), Needs((SETTINGS,))),
+        (User(timeline="T", counted={"a:b": 1}), Erase(), Needs((TIMELINE, SETTINGS))),
     ],
 )
 def test_a_decision_sees_no_more_than_it_must(
     user: User, command: Command, expected: Needs
 ) -> None:
-    """The definition; the timeline where the definition looks at it, and to settle."""
+    """The definition; the timeline where it looks at it, and to settle; and who is told."""
     assert needs(user, command) == expected
 
 
 def test_a_creation_sees_the_timeline_and_then_its_newest_definition() -> None:
     """The hash is known only after the timeline was seen."""
     asked = needs(User(), CreateUser(published_timeline_id="T", timezone="UTC"))
-    assert (asked.actors, asked.documents) == ((TIMELINE,), ())
+    assert (asked.actors, asked.documents) == ((TIMELINE, SETTINGS), ())
     assert asked.then is not None
     assert asked.then({TIMELINE: WORLD.timeline}) == (WORLD.shared.revision,)
 

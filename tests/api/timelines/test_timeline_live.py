@@ -17,6 +17,7 @@ from trio.testing import MockClock
 
 from actors.timelines import document
 from actors.timelines.revision import compile_revision
+from actors.timelines.settings import SETTINGS
 from actors.timelines.timeline import TIMELINE, publication
 from actors.timelines.user import USER
 from actors.timelines.user_words import CreateUser
@@ -219,7 +220,7 @@ async def test_a_waiting_user_is_woken_when_its_guard_passes(
     autojump_clock: MockClock, auto_progress: bool
 ) -> None:
     """Nobody asks: the alarm rings, and is pushed; with `auto_progress` the user goes on."""
-    async with open_world((USER, TIMELINE)) as world, world.socket(DOOR_KEY) as wire:
+    async with open_world((USER, TIMELINE, SETTINGS)) as world, world.socket(DOOR_KEY) as wire:
         alarms = Alarms(world.directory)
         world.directory.note_alarm = alarms.note
         world.nursery.start_soon(alarms.run)

@@ -1,0 +1,117 @@
+"""Why: what holds a user up, and why a link cannot be followed.
+
+The user is shown as it stands once it has caught up. That is only reckoned: an explanation stores
+nothing and wakes nobody. Rules: spec timelines 5.4 to 5.6, 5.12.13, 12 (row 3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from actors.timelines.answers import NO_EVENT, NO_LINK, View
+from actors.timelines.answers_shapes import HTTPValidationError
+from actors.timelines.explaining_user import (
+    ExplainedLinkResponse,
+    ExplainedUser,
+    ExplainedUserResponse,
+    explain_link,
+    explain_user,
+    reckon,
+)
+from actors.timelines.revision import Revision, Way
+from actors.timelines.user import instant
+from api.http import Answer, Call, Problem, Route, answer
+from api.timelines.admin import desk_of, timeline_of
+from api.timelines.cors import ADMIN, AUDIENCE, for_pages
+from api.timelines.entrance import for_admin, for_audience
+from api.timelines.errors import present
+from api.timelines.looking import NO_USER, Desk, around, check_later, existing, meta_of
+from engine.messages import Address
+
+REFUSED: Mapping[int, Any] = {401: None, 403: None, 404: None, 422: HTTPValidationError}
+
+
+async def explain_link_of_me(call: Call) -> Answer:
+    """Why the link from one event to another may be followed or not.
+
+    404: there is no such event, or no link from it to that one.
+    """
+    guest = await for_audience(call)
+    desk = desk_of(call, guest)
+    view = await reckoned(desk, desk.user(guest.user_id))
+    way = _way(view.revision, call.parts["user_timeline_event_id"], call.parts["to_event_id"])
+    explained = explain_link(view.looker, way, naive=desk.settings.naive_datetimes)
+    return answer(ExplainedLinkResponse(data=explained, meta=meta_of(desk, view)))
+
+
+async def explain_me(call: Call) -> Answer:
+    """What the user waits for: a guard, threads, and why each event in reach is not open."""
+    guest = await for_audience(call)
+    desk = desk_of(call, guest)
+    view = await reckoned(desk, desk.user(guest.user_id))
+    explained = explain_user(view.looker, naive=desk.settings.naive_datetimes)
+    return answer(ExplainedUserResponse(data=explained, meta=meta_of(desk, view)))
+
+
+async def explain_user_of_timeline(call: Call) -> Answer:
+    """The same for an administrator, bare."""
+    desk = desk_of(call, await for_admin(call))
+    view = await reckoned(desk, await user_of(call, desk))
+    return answer(explain_user(view.looker, naive=desk.settings.naive_datetimes))
+
+
+async def reckoned(desk: Desk, address: Address) -> View:
+    """A user who has caught up, with all that this writes, and nothing stored.
+
+    Raises 404 or 403 (no such user), 422 (an instant before the user's last one).
+    """
+    user = (await existing(desk, address)).state
+    revision, timeline, version = await around(desk, user)
+    check_later(desk, user)
+    now_ms = instant(user, desk.at_ms, desk.house.clock.now_ms())
+    user, timeline = reckon(revision, user, timeline, version, now_ms)
+    naive = desk.settings.naive_datetimes
+    return View(revision, user, timeline, address.id, now_ms, naive=naive)
+
+
+async def user_of(call: Call, desk: Desk) -> Address:
+    """The user of the path, who is on the timeline of the path; raises 404."""
+    timeline = await timeline_of(call, desk.principal.project)
+    address = desk.user(call.parts["user_id"])
+    snapshot = await desk.house.directory.peek(address)
+    if not snapshot.exists or snapshot.state.timeline != timeline.address.id:
+        raise Problem(404, "no_user", NO_USER)
+    return address
+
+
+def _way(revision: Revision, source: str, target: str) -> Way:
+    if source not in revision.by_id:
+        raise Problem(404, "no_event", NO_EVENT)
+    way = revision.ways.get(f"{source}:{target}")
+    if way is None:
+        raise Problem(404, "no_link", NO_LINK)
+    return way
+
+
+ROUTES = (
+    Route(
+        "GET", "/user-timeline-events/{user_timeline_event_id}/links/{to_event_id}/explain",
+        for_pages(explain_link_of_me), "handler", summary="Explain a link",
+        answers={200: ExplainedLinkResponse, **REFUSED},
+        present=present, cors=True, tag=AUDIENCE,
+    ),
+    Route(
+        "GET", "/users/me/explain", for_pages(explain_me), "handler",
+        summary="Explain what the current user waits for",
+        answers={200: ExplainedUserResponse, **REFUSED},
+        present=present, cors=True, tag=AUDIENCE,
+    ),
+    Route(
+        "GET", "/timelines/{timeline_id}/users/{user_id}/explain", explain_user_of_timeline,
+        "handler", summary="Explain what a user waits for",
+        answers={200: ExplainedUser, 422: HTTPValidationError},
+        present=present, cors=True, tag=ADMIN,
+    ),
+)  # fmt: skip
+"""Before an id that holds slashes: in a path they are escaped."""
