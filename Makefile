@@ -18,7 +18,7 @@ demo: $(STAMP)
 	$(BIN)/callboard demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -27,7 +27,7 @@ check: $(STAMP)
 	$(BIN)/lint-imports
 	find tests -name 'test_*.py' -not -path '*/.venv-*' -not -path '*/node_modules/*' \
 	  -exec $(BIN)/interrogate -q --whitelist-regex '^test_' {} +
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 golden: $(STAMP)
 	GOLDEN=write $(BIN)/python -m pytest -q -k golden
