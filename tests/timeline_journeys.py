@@ -10,8 +10,8 @@ from timeline_dice import MINUTE
 from timeline_small import Small
 
 from actors.timelines.journeys import Journey, JourneyStep
-from actors.timelines.recording import Recorder, begin_of
-from actors.timelines.replaying import Replay
+from actors.timelines.journeys.recording import Recorder, begin_of
+from actors.timelines.journeys.replaying import Replay
 from actors.timelines.revision import Revision
 from actors.timelines.timeline import TIMELINE
 from engine.kind import Kind

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from actors.timelines.legacy_words import Bookmarked, Completed
-from actors.timelines.migration import MigrationOrdered
+from actors.timelines.migrating.orders import MigrationOrdered
 from actors.timelines.settings import Configured, Service, ServiceSet, Settings
 from actors.timelines.timeline_words import (
     Contributed,

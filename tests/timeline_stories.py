@@ -14,8 +14,8 @@ from timeline_world import World
 from actors.timelines import document, publishing, walking
 from actors.timelines.document import Event
 from actors.timelines.importing import Imported
-from actors.timelines.ink import read_ink
-from actors.timelines.twee import read_twee
+from actors.timelines.importing.ink import read_ink
+from actors.timelines.importing.twee import read_twee
 from actors.timelines.user_words import EventState
 
 STORIES = Path(__file__).parent / "golden" / "timelines" / "stories"

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 from actors.timelines import hook_words as words
 from actors.timelines import times
-from actors.timelines.answers_cards import beat, contents_by_state
-from actors.timelines.answers_shapes import User as UserShown
+from actors.timelines.answers.cards import beat, contents_by_state
+from actors.timelines.answers.shapes import User as UserShown
 from actors.timelines.hook_words import EventType
 from actors.timelines.revision import Cell, Revision
 from actors.timelines.user_words import EventState, User, Walk

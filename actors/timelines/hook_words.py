@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from actors.secrets import Secret
-from actors.timelines.answers_shapes import Beat, Contents
+from actors.timelines.answers.shapes import Beat, Contents
 
 SENDER = "webhook"
 """The name under which the outbox finds who delivers."""

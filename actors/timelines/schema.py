@@ -13,10 +13,9 @@ from typing import Any
 
 import msgspec
 
-from actors.timelines import forms
 from actors.timelines.document import ALIASES, STEP_MAX, Timeline
-from actors.timelines.publishing import LINKS_MAX, MOST
-from actors.timelines.publishing_conditions import OPERATIONS_MAX
+from actors.timelines.publishing import LINKS_MAX, MOST, forms
+from actors.timelines.publishing.conditions import OPERATIONS_MAX
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]

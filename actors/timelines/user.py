@@ -22,7 +22,7 @@ from actors.timelines.deciding import (
 from actors.timelines.hooks import SETTINGS, deleted, stated
 from actors.timelines.joining import newest, timeline_of
 from actors.timelines.migrating import Passage, is_meant, is_of_timeline, migrate
-from actors.timelines.migration_shown import present_events
+from actors.timelines.migrating.shown import present_events
 from actors.timelines.moves import EVENT
 from actors.timelines.revision import Revision, compile_revision
 from actors.timelines.timeline_words import KIND as TIMELINE

@@ -16,9 +16,9 @@ import click
 
 from actors.timelines import document, importing, publishing
 from actors.timelines.importing import Imported
-from actors.timelines.ink import read_ink
+from actors.timelines.importing.ink import read_ink
+from actors.timelines.importing.twee import read_twee
 from actors.timelines.reading import BODY_BYTES_MAX
-from actors.timelines.twee import read_twee
 from api.cli.errors import Failure
 from api.cli.timeline_report import NotRead, escaped, lines
 

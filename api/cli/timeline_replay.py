@@ -13,12 +13,12 @@ from typing import BinaryIO
 import click
 
 from actors.timelines import document, publishing
-from actors.timelines.differing import IMPOSSIBLE, Difference
 from actors.timelines.document import Timeline
 from actors.timelines.journeys import BODY_BYTES_MAX, BadJourney, read_journey
+from actors.timelines.journeys.differing import IMPOSSIBLE, Difference
+from actors.timelines.journeys.replaying import ReplayReport
+from actors.timelines.journeys.replaying import replay as play_again
 from actors.timelines.reading import Unreadable
-from actors.timelines.replaying import ReplayReport
-from actors.timelines.replaying import replay as play_again
 from actors.timelines.revision import Revision
 from api.cli.errors import Failure
 from api.cli.timeline_report import NotRead, escaped, lines

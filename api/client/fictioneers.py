@@ -23,7 +23,7 @@ from urllib.parse import quote
 import httpx
 import trio
 
-from actors.timelines.answers_shapes import (
+from actors.timelines.answers.shapes import (
     EventStateChange,
     Timeline,
     TimelineEvent,

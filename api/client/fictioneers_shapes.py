@@ -1,7 +1,7 @@
 """What the timelines' client hands out beside the objects of the APIs, and what it raises.
 
 Users, events, links, changes of state, timelines and variables are the structs of
-`actors/timelines/answers_shapes.py`, with the members of the published reference. Here are the
+`actors/timelines/answers/shapes.py`, with the members of the published reference. Here are the
 envelope around them, tokens, and what the live topic of a user tells. All is frozen.
 Rules: spec timelines 3, 4, 6; live spec; ledger TL-005, TL-007, TL-038, TL-132, TL-133.
 """
@@ -13,7 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from actors.timelines.answers_shapes import (
+from actors.timelines.answers.shapes import (
     Beat,
     DateTime,
     GeneralError,

@@ -12,13 +12,13 @@ from typing import Any
 import msgspec
 
 from actors.timelines import values
-from actors.timelines.answers_admin import (
+from actors.timelines.answers.admin import (
     timeline_answer,
     timeline_events,
     variable,
     variables,
 )
-from actors.timelines.answers_shapes import ServiceStatus, VariableScope
+from actors.timelines.answers.shapes import ServiceStatus, VariableScope
 from actors.timelines.publishing import ID
 from actors.timelines.settings import ID as SETTINGS_ID
 from actors.timelines.settings import KIND as SETTINGS

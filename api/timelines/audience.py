@@ -13,7 +13,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta as Limited
 
-from actors.timelines.answers_shapes import (
+from actors.timelines.answers.shapes import (
     GeneralError,
     UserResponse,
     UserTimelineEventListResponse,

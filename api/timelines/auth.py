@@ -11,7 +11,7 @@ from typing import Annotated
 
 import msgspec
 
-from actors.timelines.answers_shapes import HTTPValidationError
+from actors.timelines.answers.shapes import HTTPValidationError
 from api.http import Answer, Call, Route, answer
 from api.timelines import tokens
 from api.timelines.cors import AUTH, for_pages

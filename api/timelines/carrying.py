@@ -14,7 +14,7 @@ import msgspec
 
 from actors.timelines import times
 from actors.timelines.answers import why_not
-from actors.timelines.answers_shapes import (
+from actors.timelines.answers.shapes import (
     UserResponse,
     UserTimelineEventDetailResponse,
 )

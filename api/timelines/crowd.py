@@ -13,7 +13,7 @@ from typing import Any
 
 import trio
 
-from actors.timelines.answers_admin import event_state_change
+from actors.timelines.answers.admin import event_state_change
 from actors.timelines.user import USER, instant
 from api.http import NO_CONTENT, Answer, Call, Problem, answer
 from api.timelines import carrying

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from actors.timelines.answers_shapes import (
+from actors.timelines.answers.shapes import (
     EventStateChange,
     HTTPValidationError,
     Timeline,
@@ -22,7 +22,7 @@ from actors.timelines.answers_shapes import (
     UserTimelineEventStateChangeListResponse,
     Variable,
 )
-from actors.timelines.migration import BEHIND, MIGRATION
+from actors.timelines.migrating.orders import BEHIND, MIGRATION
 from actors.timelines.settings import SETTINGS
 from actors.timelines.timeline import INTERESTS, TIMELINE, USERS
 from actors.timelines.user import USER

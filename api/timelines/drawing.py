@@ -3,7 +3,7 @@
 With a user, its own revision is drawn, after what is due is settled; without one the newest. The
 picture is made in a thread, for a big grid takes its time. It holds no script, and is served so
 that a browser would run none.
-`actors/timelines/drawing.py` draws.
+`actors/timelines/drawing/__init__.py` draws.
 """
 
 from __future__ import annotations

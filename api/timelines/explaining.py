@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from actors.timelines.answers import NO_EVENT, NO_LINK, View
-from actors.timelines.answers_shapes import HTTPValidationError
-from actors.timelines.explaining_user import (
+from actors.timelines.answers.shapes import HTTPValidationError
+from actors.timelines.explaining.user import (
     ExplainedLinkResponse,
     ExplainedUser,
     ExplainedUserResponse,

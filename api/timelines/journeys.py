@@ -14,7 +14,7 @@ import msgspec
 import trio
 
 from actors.timelines import document
-from actors.timelines.answers_shapes import HTTPValidationError
+from actors.timelines.answers.shapes import HTTPValidationError
 from actors.timelines.journeys import (
     BODY_BYTES_MAX,
     BadJourney,
@@ -24,8 +24,8 @@ from actors.timelines.journeys import (
     JourneyStep,
     checked,
 )
-from actors.timelines.recording import Recorded, Recorder, begin_of
-from actors.timelines.replaying import Replay, ReplayReport
+from actors.timelines.journeys.recording import Recorded, Recorder, begin_of
+from actors.timelines.journeys.replaying import Replay, ReplayReport
 from actors.timelines.revision import Revision
 from actors.timelines.timeline import TIMELINE
 from actors.timelines.user import USER

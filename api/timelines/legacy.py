@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from actors.timelines.answers_shapes import UserResponse, UserTimelineEventDetailResponse
+from actors.timelines.answers.shapes import UserResponse, UserTimelineEventDetailResponse
 from actors.timelines.revision import Revision
 from actors.timelines.timeline import TIMELINE
 from actors.timelines.user import USER

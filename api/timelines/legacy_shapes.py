@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from actors.timelines import answers_shapes as shapes
+from actors.timelines.answers import shapes
 from actors.timelines.legacy import may_become, old_state, old_type
 from actors.timelines.revision import Revision
 from actors.timelines.user_words import User

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from actors.timelines.answers import NO_EVENT
-from actors.timelines.answers_shapes import UserResponse, UserTimelineEventDetailResponse
+from actors.timelines.answers.shapes import UserResponse, UserTimelineEventDetailResponse
 from actors.timelines.deciding import OVERFLOW, instant
 from actors.timelines.legacy import Leaving
 from actors.timelines.legacy_words import Bookmark, Complete, Completed

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from actors.timelines import values
 from actors.timelines.answers import View
-from actors.timelines.answers_shapes import Meta, ServiceStatus
+from actors.timelines.answers.shapes import Meta, ServiceStatus
 from actors.timelines.revision import Revision
 from actors.timelines.timeline_words import KIND as TIMELINE
 from actors.timelines.timeline_words import Timeline

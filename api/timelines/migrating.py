@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
-from actors.timelines.answers_shapes import HTTPValidationError
+from actors.timelines.answers.shapes import HTTPValidationError
 from actors.timelines.document import BadDocument
-from actors.timelines.migration import BEHIND, MIGRATION, MigrateUsers
+from actors.timelines.migrating.orders import BEHIND, MIGRATION, MigrateUsers
 from actors.timelines.timeline_words import Unpublish
 from actors.timelines.user import USER
 from actors.timelines.user_words import Migrate

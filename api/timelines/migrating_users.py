@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import trio
 
-from actors.timelines.migration import sweep_key
+from actors.timelines.migrating.orders import sweep_key
 from actors.timelines.user import USER
 from actors.timelines.user_words import Migrate
 from api.timelines.looking import Desk

@@ -13,7 +13,7 @@ from timeline_document import changed
 from timeline_journeys import Told
 from timeline_small import small
 
-from actors.timelines import differing
+from actors.timelines.journeys import differing
 from api.cli.timeline_replay import replay
 
 PLAIN = small("a b | c", "a:b", do={"a:b": "add n 1"}, guards={"g1": "after 09:00"})

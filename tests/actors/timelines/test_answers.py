@@ -16,7 +16,7 @@ from timeline_world import World, ms
 
 from actors.timelines import document, times
 from actors.timelines.answers import Refusal, View, why_not
-from actors.timelines.answers_shapes import UserTimelineEvent, UserTimelineEventLink
+from actors.timelines.answers.shapes import UserTimelineEvent, UserTimelineEventLink
 from actors.timelines.revision import Revision, compile_revision
 from actors.timelines.user_words import EventState, Move
 from actors.timelines.walker import Walker

@@ -9,8 +9,7 @@ import pytest
 from timeline_document import alice, grid
 from timeline_world import World, ms
 
-from actors.timelines import answers_admin as admin
-from actors.timelines import answers_shapes as shapes
+from actors.timelines.answers import admin, shapes
 from actors.timelines.timeline_words import Timeline
 
 INSTANT_MS = ms("08:00:00") + 5

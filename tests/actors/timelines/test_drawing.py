@@ -18,10 +18,11 @@ from timeline_document import alice, read
 from timeline_small import small
 from timeline_world import World, ms
 
-from actors.timelines import drawing, drawing_tracks
+from actors.timelines import drawing
 from actors.timelines.drawing import svg
-from actors.timelines.drawing_grid import CARD_WIDTH, Card, Grid
-from actors.timelines.drawing_ways import Arrow, find_ways
+from actors.timelines.drawing import tracks as drawing_tracks
+from actors.timelines.drawing.grid import CARD_WIDTH, Card, Grid
+from actors.timelines.drawing.ways import Arrow, find_ways
 from actors.timelines.revision import Revision
 from actors.timelines.user_words import EventState
 

@@ -14,7 +14,7 @@ from timeline_small import condition, operations
 from timeline_world import World, ms
 
 from actors.timelines.document import Condition, Operation
-from actors.timelines.drawing_text import (
+from actors.timelines.drawing.text import (
     ELLIPSIS,
     MARKS_MAX,
     attribute,
@@ -24,7 +24,7 @@ from actors.timelines.drawing_text import (
     shown,
     wrapped,
 )
-from actors.timelines.drawing_words import PIECES_MAX, condition_words, operation_words
+from actors.timelines.drawing.words import PIECES_MAX, condition_words, operation_words
 from actors.timelines.looker import Looker
 
 SIZES = st.sampled_from([11, 12, 13, 20])

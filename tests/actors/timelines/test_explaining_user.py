@@ -11,8 +11,8 @@ from timeline_dice import MINUTE, PLAYS, start_ms, timelines
 from timeline_journeys import Play, Told
 from timeline_small import Small, small
 
-from actors.timelines import explaining_user
-from actors.timelines.explaining_user import ExplainedUser, explain_link, explain_user, reckon
+from actors.timelines.explaining import user as explaining_user
+from actors.timelines.explaining.user import ExplainedUser, explain_link, explain_user, reckon
 from actors.timelines.looker import Looker
 from actors.timelines.timeline_words import Timeline
 from actors.timelines.user_words import User

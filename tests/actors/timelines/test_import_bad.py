@@ -14,8 +14,8 @@ from timeline_stories import Reading, notes_of, plain_of
 
 from actors.timelines import document, importing, publishing
 from actors.timelines.importing import Imported
-from actors.timelines.ink import read_ink
-from actors.timelines.twee import read_twee
+from actors.timelines.importing.ink import read_ink
+from actors.timelines.importing.twee import read_twee
 
 Reader = Callable[..., Imported]
 READERS = pytest.mark.parametrize("read", [read_twee, read_ink])

@@ -8,7 +8,7 @@ import pytest
 from timeline_stories import Reading, notes_of, plain_of
 
 from actors.timelines.importing import Imported
-from actors.timelines.ink import read_ink
+from actors.timelines.importing.ink import read_ink
 
 ENDS = "\n=== a\nA\n=== b\nB\n=== c\nC\n"
 GO = "-> k\n=== k\n"

@@ -8,7 +8,7 @@ import pytest
 from timeline_stories import notes_of, plain_of
 
 from actors.timelines.importing import Imported
-from actors.timelines.twee import read_twee
+from actors.timelines.importing.twee import read_twee
 
 HARLOWE = ':: StoryData\n{"format": "Harlowe"}\n'
 SUGARCUBE = ':: StoryData\n{"format": "SugarCube"}\n'

@@ -13,11 +13,10 @@ from timeline_dice import PLAYS, start_ms, timelines
 from timeline_journeys import Play, Told, played, without_others
 from timeline_small import Small, instant, small
 
-from actors.timelines import differing
-from actors.timelines.differing import Difference
-from actors.timelines.journeys import Journey, JourneyStep
+from actors.timelines.journeys import Journey, JourneyStep, differing
+from actors.timelines.journeys.differing import Difference
+from actors.timelines.journeys.replaying import Replay, ReplayReport
 from actors.timelines.legacy_words import Complete
-from actors.timelines.replaying import Replay, ReplayReport
 from actors.timelines.user_words import FollowLink, Migrate, ProgressStep
 
 WHEN = {"a:b": "s >= 1"}

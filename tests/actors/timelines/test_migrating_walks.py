@@ -12,7 +12,7 @@ from timeline_dice import MINUTE, PLAYS, timelines
 from timeline_small import Small
 
 from actors.timelines.answers import View
-from actors.timelines.answers_shapes import User as ShownUser
+from actors.timelines.answers.shapes import User as ShownUser
 from actors.timelines.revision import Revision
 from actors.timelines.user import USER
 from actors.timelines.user_words import Dropped, EventState, Migrate, Migrated, Settled, User

@@ -11,8 +11,14 @@ from cells import Cell, check_cell, every_cell, unfired
 from timeline_samples import FULL, USER_EVENTS
 from timeline_small import Small, small
 
-from actors.timelines.migration import BEHIND, MIGRATION, MigrateUsers, Migration, MigrationOrdered
-from actors.timelines.migration_shown import present_events
+from actors.timelines.migrating.orders import (
+    BEHIND,
+    MIGRATION,
+    MigrateUsers,
+    Migration,
+    MigrationOrdered,
+)
+from actors.timelines.migrating.shown import present_events
 from actors.timelines.user_words import Migrate, Migrated, Settled
 from engine.effects import SweepBody
 from engine.machine import Moment

@@ -19,7 +19,7 @@ from timeline_document import grid
 from timeline_door import ALICE, SECRET, TIMELINE_ID, V1, Door, open_door, socket
 from timeline_steps import Walker, admin, error, listed, publish, wrong
 
-from actors.timelines.migration import BEHIND
+from actors.timelines.migrating.orders import BEHIND
 from actors.timelines.user import USER
 from actors.timelines.user_words import Migrated
 from api.timelines import migrating_users
