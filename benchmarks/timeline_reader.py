@@ -14,7 +14,7 @@ from time import perf_counter
 import msgspec
 
 from actors.timelines.answers import View
-from actors.timelines.answers_shapes import Meta, UserResponse, UserTimelineEventDetailResponse
+from actors.timelines.answers.shapes import Meta, UserResponse, UserTimelineEventDetailResponse
 from actors.timelines.user import USER
 from actors.timelines.user_words import FollowLink, ProgressStep, Walk
 from api import memory

@@ -10,7 +10,9 @@ target: one variable that every link looks at and every message changes.
 
 The crowd waits at a guard on a shared variable, which an operator sets: one commit, since users see
 it when they ask next. A cost that grew with them would be a ratio of hundreds, not of one or two.
-The bare commit is the least command of one actor, a toy door's.
+The bare commit is the least command of one actor, a toy door's. Behind that commit comes the sweep,
+which has each of the crowd note that the guard has passed, while others follow links
+(`timeline_sweep.py`); each round has a process and a data folder of its own.
 """
 
 from __future__ import annotations
@@ -22,8 +24,10 @@ from benchmarks.apart import apart, scratch
 from benchmarks.figures import Figure, median, ratios
 from benchmarks.timeline_house import Crowd, crowd, follows
 from benchmarks.timeline_reader import EVENTS, Costs, costs
+from benchmarks.timeline_sweep import OTHERS, Swept, swept
 
 USERS, FEW = 10_000, 10
+SWEEPS = 3
 
 
 def measure(*, is_quick: bool) -> list[Figure]:
@@ -34,6 +38,8 @@ def measure(*, is_quick: bool) -> list[Figure]:
         big, small = apart(follows, _made(folder / "follows"), 50 if is_quick else 300)
         users = USERS // 10 if is_quick else USERS
         found = apart(crowd, _made(folder / "crowd"), users, FEW, 50 if is_quick else 300)
+        rounds = range(1 if is_quick else SWEEPS)
+        sweeps = [apart(swept, _made(folder / f"sweep_{at}"), users) for at in rounds]
     return [
         _progressing("progress-step to the end", usual, 50),
         _progressing("progress-step; all links on one variable", worst, None),
@@ -41,6 +47,7 @@ def measure(*, is_quick: bool) -> list[Figure]:
         _following("follow-link; all links on one variable", worst, None),
         _stored(big, small),
         *_shared(users, found),
+        *_sweeping(users, sweeps),
     ]
 
 
@@ -125,3 +132,15 @@ def _shared(users: int, found: Crowd) -> list[Figure]:
             raw=created,
         ),
     ]
+
+
+def _sweeping(users: int, found: list[Swept]) -> list[Figure]:
+    reach, during, alone = zip(*[(one.users, one.follows, one.alone) for one in found], strict=True)
+    raw = {"rounds": [round(one) for one in reach]}
+    follows = {"/s": median(during), "/s without": median(alone), "rounds": ratios(during, alone)}
+    return [
+        Figure(f"a sweep over {users:,} waiting users, a second", f"{OTHERS} others follow links",
+               median(reach), 3_000, unit="/s", raw=raw),
+        Figure("follow-link by others during the sweep", "the same without a sweep",
+               median(ratios(during, alone)), 0.5, raw=follows),
+    ]  # fmt: skip

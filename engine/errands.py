@@ -16,12 +16,13 @@ import msgspec
 from engine.directory import Directory
 from engine.effects import Append, SweepBody
 from engine.envelope import Envelope
-from engine.errors import Busy, EngineError, More, Overloaded, Refused, Unavailable
+from engine.errors import ActorFailed, Busy, EngineError, More, Overloaded, Refused, Unavailable
 from engine.messages import Address, Command
 from engine.outbox import WAITS_SECONDS
 from engine.pools import Order
 from engine.ports import Delivery
 from engine.spot import Spot
+from engine.together import Together
 
 Concerned = Callable[[str, str, str, int], Awaitable[Sequence[str]]]
 """(project, key, after, limit): ids of concerned actors above `after`, in order."""
@@ -117,14 +118,16 @@ class SweepSender:
 
     The cursor is kept in the row, so a crash repeats a page at most. Sweeps of one order that came
     before a pass began are answered by that one pass. Whoever is asked compares what it saw with
-    what there is, so being asked again is nothing; what a crowd at the door wants goes first, for a
-    page has few commands under way at a time.
+    what there is, so being asked again is nothing. Nobody is woken for it (`engine/together.py`),
+    unless others want something of the same actor at that moment, or it takes more than a commit of
+    its own; what a crowd at the door wants goes on, for few are asked at a time.
     """
 
     waits_seconds = WAITS_SECONDS
     batch_max = 1_000
     page = 500
-    at_once = 128
+    at_once = 80
+    """On their way to the disk: more is a faster sweep, and longer waits for everybody else."""
 
     def __init__(self, directory: Directory, lists: Mapping[str, Concerned]) -> None:
         self._directory = directory
@@ -155,16 +158,20 @@ class SweepSender:
     async def _ask_all(self, head: Delivery, body: SweepBody, ids: Sequence[str]) -> None:
         kind = self._directory.kinds[body.kind]
         command = msgspec.json.decode(bytes(body.data), type=kind.commands[body.command])
-        crowd = _Crowd()
+        by = head.cause.topic
+        together = Together(self._directory, kind, command, by, self.at_once)
         for id_ in ids:
+            await together.ask(Address(head.project, body.kind, id_))
+        await together.finish()
+        crowd = _Crowd()
+        for address in together.left:
             if crowd.under_way >= self.at_once:
                 await crowd.fall_to(self.at_once // 2)
-            address = Address(head.project, body.kind, id_)
-            self._directory.deliver(address, crowd.envelope(address, command, head.cause.topic))
+            self._directory.deliver(address, crowd.envelope(address, command, by))
         await crowd.fall_to(0)
         for address in crowd.busy:
-            with suppress(Refused):
-                await self._directory.ask(address, command, by=head.cause.topic)
+            with suppress(Refused, ActorFailed):
+                await self._directory.ask(address, command, by=by)
         self._swept += len(ids)
 
     def statistics(self) -> Mapping[str, float]:

@@ -85,6 +85,7 @@ def walked(user: User, walk: Walk) -> User:
         settled_ms=walk.at_ms,
         seen=walk.seen,
         is_virtual=walk.is_virtual,
+        shares=user.shares or walk.shares,
         step=walk.step,
         events=_events(user, walk),
         pending=user.pending if walk.pending is None else walk.pending,

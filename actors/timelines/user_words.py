@@ -207,15 +207,15 @@ class Stamp(msgspec.Struct, frozen=True, array_like=True):
 class Walk(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one command led to, in order of happening; `None` members did not change.
 
-    `variables` and `shared` hold new values by name, `counted` by how much a link's follows by all
-    rose; `flipped` are ACTIVE events with a link whose `followable` this command turned. `passed`
-    are guards that the user waited for.
+    `variables` and `shared` hold new values by name, `counted` how much a link's count of all rose;
+    `flipped` are ACTIVE events with a link that this turned, `passed` guards that were waited for.
     """
 
     at_ms: int
     standing: Standing
     seen: int = 0
     is_virtual: bool = False
+    shares: bool = False
     step: int | None = None
     moves: tuple[Move, ...] = ()
     follows: tuple[Followed, ...] = ()

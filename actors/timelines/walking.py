@@ -181,12 +181,13 @@ def walk_of(
     user, gate = walker.user, blocking(walker)
     pending = tuple(sorted(walker.pending))
     contributes = bool(walker.shared or walker.counted)
-    interests = () if is_virtual else _interests(walker, gate)
+    interests = () if is_virtual else _interests(walker)
     return Walk(
         at_ms=walker.now_ms,
         standing=msgspec.structs.replace(_standing(walker, gate), due_ms=_due(walker, gate)),
         seen=version + contributes,
         is_virtual=is_virtual,
+        shares=any(link in walker.revision.ways for link in walker.timeline.counts),
         step=walker.step,
         moves=tuple(walker.moves),
         follows=tuple(walker.followed),
@@ -206,15 +207,22 @@ def is_news(user: User, walk: Walk) -> bool:
     """Whether a walk leads anywhere else than where the user stands."""
     happened = walk.moves or walk.follows or walk.beats or walk.passed or walk.flipped
     is_elsewhere = walk.step != user.step or walk.standing != user.standing
-    return bool(happened or walk.counted) or is_elsewhere
+    is_counted = bool(walk.counted) or (walk.shares and not user.shares)
+    return bool(happened) or is_counted or is_elsewhere
 
 
-def _interests(walker: Walker, gate: Gate | None) -> tuple[str, ...]:
-    """What others may change that the user waits for: its guard, held threads, links (5.12.14)."""
-    revision = walker.revision
+def _interests(walker: Walker) -> tuple[str, ...]:
+    """What others may change that the user sees or waits for (spec 5.12.14).
+
+    The guards before the next column, open ones too (they may close), held threads, and links of
+    ACTIVE events.
+    """
+    revision, following = walker.revision, _following(walker)
     if not revision.shares:
         return ()
-    found = set(() if gate is None else revision.looks_at_others(gate.test))
+    found: set[str] = set()
+    for gate in () if following is None else revision.gates.get(following, ()):
+        found |= revision.looks_at_others(gate.test)
     for hold in revision.holds.values():
         if walker.is_held(hold.cells):
             found |= revision.looks_at_others(hold.test)
@@ -230,7 +238,8 @@ def _flipped(walker: Walker, shared_ms: int | None) -> tuple[str, ...]:
     `shared_ms`: compared with the shared values of that instant; None: with those of today.
     """
     moved = {move.event for move in walker.moves}
-    ways = [way for way in walker.touched.values() if way.source not in moved]
+    touched = [way for way in walker.touched.values() if walker.state_of(way.source) == ACTIVE]
+    ways = [way for way in touched if way.source not in moved]
     if not ways:
         return ()
     before = Looker(walker.revision, walker.user, walker.timeline, walker.now_ms)

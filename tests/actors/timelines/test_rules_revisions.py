@@ -191,3 +191,16 @@ def test_votes_are_those_of_all_revisions() -> None:
     assert moves(world.follow("c:b", "v")) == "-c +b"
     world.erase("u")
     assert world.votes() == {}
+
+
+def test_follows_behind_count_as_soon_as_somebody_asks() -> None:
+    """A user whose own definition shares nothing hears of it by the sweep of the publishing."""
+    world = Small(small("a b c", "a:b b:c c:b"))
+    counting = {"c:b": "b:c followed_by_all 2"}
+    world.republish(small("a b c", "a:b b:c c:b", when=counting))
+    assert not world.user().shares
+    world.settle()
+    assert world.user().shares
+    for link in ("a:b", "b:c", "c:b", "b:c"):
+        world.follow(link)
+    assert world.votes() == {"b:c": 2}

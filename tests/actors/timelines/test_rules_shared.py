@@ -146,7 +146,7 @@ def test_a_link_that_others_turned_changes_the_users_view(clock: str) -> None:
 
 INTERESTS = {
     "guard": (small("a | b", guards={"g1": "s >= 1"}), ("s",)),
-    "the failing guard": (small("a | b", guards={"g1x": "s >= 1", "g1y": "after $sd"}), ("s",)),
+    "open guards too": (small("a | b", guards={"g1x": "s < 1", "g1y": "after $sd"}), ("s", "sd")),
     "held thread": (small("a b", threads={"b": "after $sd"}), ("sd",)),
     "automatic link": (small("a b", "a>b", when={"a:b": "s >= 1"}), ("s",)),
     "link of an open event": (small("a b", "a:b", when={"a:b": "a:b followed_by_all 1"}), ("a:b",)),
@@ -160,7 +160,7 @@ INTERESTS = {
 
 @pytest.mark.parametrize("what", INTERESTS)
 def test_a_user_says_what_others_may_change_for_it(what: str) -> None:
-    """Its waiting guard, held threads, automatic links, the links of ACTIVE events."""
+    """Guards before the next column, held threads, automatic links, links of ACTIVE events."""
     plain, interests = INTERESTS[what]
     assert Small(plain).user().interests == interests
 
