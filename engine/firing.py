@@ -83,8 +83,8 @@ def check_promises(
 ) -> None:
     """Each machine must be where its row may lead; without a row, where it was."""
     for machine, row in zip(machines, rows, strict=True):
-        promised = row.targets if row else (machine.phase(was),)
-        if (phase := machine.phase(state)) not in promised:
+        phase, promised = machine.phase(state), row.target if row else machine.phase(was)
+        if phase != promised and (row is None or phase not in row.targets):
             names = [event.wire_name() for event in events]
-            may = " or ".join(promised)
+            may = " or ".join(row.targets) if row else promised
             raise TableBroken(f"{machine.name}: promised {may}, folded {names} to {phase}")

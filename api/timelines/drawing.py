@@ -2,8 +2,7 @@
 
 With a user, its own revision is drawn, after what is due is settled; without one the newest. The
 picture is made in a thread, for a big grid takes its time. It holds no script, and is served so
-that a browser would run none.
-`actors/timelines/drawing/__init__.py` draws.
+that a browser would run none. What is drawn: `actors/timelines/drawing/`.
 """
 
 from __future__ import annotations
