@@ -68,16 +68,21 @@ async def get_user(call: Call) -> Answer:
     """One user of the timeline, after what is due is settled (TL-097)."""
     guest = await for_admin(call)
     desk = desk_of(call, guest)
-    address = await _user_of(call, desk)
+    address = await user_of(call, desk)
     return answer((await look(desk, address)).user())
 
 
-async def _user_of(call: Call, desk: Desk) -> Address:
+async def user_of(call: Call, desk: Desk) -> Address:
     """The user of the path, who is on the timeline of the path; raises 404."""
     timeline = await timeline_of(call, desk.principal.project)
-    address = desk.user(call.parts["user_id"])
+    return await user_on(desk, timeline.address.id, call.parts["user_id"])
+
+
+async def user_on(desk: Desk, timeline: str, user: str) -> Address:
+    """A user who is on that timeline; raises 404."""
+    address = desk.user(user)
     snapshot = await desk.house.directory.peek(address)
-    if not snapshot.exists or snapshot.state.timeline != timeline.address.id:
+    if not snapshot.exists or snapshot.state.timeline != timeline:
         raise Problem(404, "no_user", NO_USER)
     return address
 
@@ -87,7 +92,7 @@ async def delete_user(call: Call) -> Answer:
     guest = await for_admin(call)
     desk = desk_of(call, guest)
     carrying.check_online(desk)
-    await carrying.erase(desk, await _user_of(call, desk))
+    await carrying.erase(desk, await user_of(call, desk))
     return NO_CONTENT
 
 

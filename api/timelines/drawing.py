@@ -13,10 +13,11 @@ import trio
 
 from actors.timelines.drawing import svg
 from actors.timelines.user import USER
-from api.http import Answer, Call, Problem
+from api.http import Answer, Call
 from api.timelines.admin import desk_of, timeline_of
+from api.timelines.crowd import user_on
 from api.timelines.entrance import Guest, for_admin
-from api.timelines.looking import NO_USER, look
+from api.timelines.looking import look
 
 HEADERS = (
     ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
@@ -41,9 +42,5 @@ async def draw(call: Call) -> Answer:
 
 async def _with_user(call: Call, guest: Guest, timeline: str, user: str) -> partial[str]:
     desk = desk_of(call, guest)
-    address = desk.user(user)
-    snapshot = await call.house.directory.peek(address)
-    if not snapshot.exists or snapshot.state.timeline != timeline:
-        raise Problem(404, "no_user", NO_USER)
-    looker = (await look(desk, address)).looker
+    looker = (await look(desk, await user_on(desk, timeline, user))).looker
     return partial(svg, looker.revision, looker.user, looker.timeline, looker.now_ms)

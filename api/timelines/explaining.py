@@ -22,11 +22,12 @@ from actors.timelines.explaining.user import (
 from actors.timelines.revision import Revision, Way
 from actors.timelines.user import instant
 from api.http import Answer, Call, Problem, Route, answer
-from api.timelines.admin import desk_of, timeline_of
+from api.timelines.admin import desk_of
 from api.timelines.cors import ADMIN, AUDIENCE, for_pages
+from api.timelines.crowd import user_of
 from api.timelines.entrance import for_admin, for_audience
 from api.timelines.errors import present
-from api.timelines.looking import NO_USER, Desk, around, check_later, existing, meta_of
+from api.timelines.looking import Desk, around, check_later, existing, meta_of
 from engine.messages import Address
 
 REFUSED: Mapping[int, Any] = {401: None, 403: None, 404: None, 422: HTTPValidationError}
@@ -73,16 +74,6 @@ async def reckoned(desk: Desk, address: Address) -> View:
     user, timeline = reckon(revision, user, timeline, version, now_ms)
     naive = desk.settings.naive_datetimes
     return View(revision, user, timeline, address.id, now_ms, naive=naive)
-
-
-async def user_of(call: Call, desk: Desk) -> Address:
-    """The user of the path, who is on the timeline of the path; raises 404."""
-    timeline = await timeline_of(call, desk.principal.project)
-    address = desk.user(call.parts["user_id"])
-    snapshot = await desk.house.directory.peek(address)
-    if not snapshot.exists or snapshot.state.timeline != timeline.address.id:
-        raise Problem(404, "no_user", NO_USER)
-    return address
 
 
 def _way(revision: Revision, source: str, target: str) -> Way:

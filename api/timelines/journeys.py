@@ -33,9 +33,10 @@ from actors.timelines.user_words import UserCreated
 from api.http import Answer, Call, Problem, Route, answer, encode
 from api.timelines.admin import desk_of, timeline_of
 from api.timelines.cors import ADMIN, AUDIENCE, for_pages
+from api.timelines.crowd import user_of
 from api.timelines.entrance import for_admin, for_audience
 from api.timelines.errors import body_of, invalid, present
-from api.timelines.explaining import REFUSED, reckoned, user_of
+from api.timelines.explaining import REFUSED, reckoned
 from api.timelines.listing import Page, listed
 from api.timelines.looking import Desk, existing, meta_of
 from engine.documents import NoDocument
