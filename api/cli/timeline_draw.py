@@ -12,11 +12,10 @@ from typing import BinaryIO
 
 import click
 
-from actors.timelines import document, drawing, publishing
-from actors.timelines.reading import BODY_BYTES_MAX, Unreadable
+from actors.timelines import drawing
+from actors.timelines.reading import BODY_BYTES_MAX
 from actors.timelines.revision import Revision
-from api.cli.errors import Failure
-from api.cli.timeline_report import NotRead, escaped, lines
+from api.cli.timeline_report import NotRead, escaped, publishable
 
 
 @click.command()
@@ -34,28 +33,12 @@ def draw(file: BinaryIO, out: Path | None) -> None:
     """
     name = getattr(file, "name", "standard input")
     try:
-        revision = _revision(file.read(BODY_BYTES_MAX + 1))
-    except Unreadable as error:
-        raise NotRead(escaped(f"{name}: {error.problems[0].message}")) from None
+        body = file.read(BODY_BYTES_MAX + 1)
     except OSError as error:
         raise NotRead(escaped(f"{name}: {error.strerror}")) from None
-    picture = drawing.svg(revision).encode()
+    picture = drawing.svg(Revision(publishable(body, name))).encode()
     if out is None:
         sys.stdout.buffer.write(picture)
         sys.stdout.buffer.flush()
     else:
         out.write_bytes(picture)
-
-
-def _revision(body: bytes) -> Revision:
-    """The definition, if it may be published; else a failure that lists what keeps it from that."""
-    try:
-        timeline = document.read(body)
-        report = publishing.check(timeline)
-    except Unreadable:
-        raise
-    except document.BadDocument as error:
-        report = publishing.Report(error.problems, (), len(error.problems), 0)
-    if report.problem_count:
-        raise Failure("\n".join(lines(report)))
-    return Revision(timeline)

@@ -12,16 +12,13 @@ from typing import BinaryIO
 
 import click
 
-from actors.timelines import document, publishing
-from actors.timelines.document import Timeline
+from actors.timelines import document
 from actors.timelines.journeys import BODY_BYTES_MAX, BadJourney, read_journey
 from actors.timelines.journeys.differing import IMPOSSIBLE, Difference
 from actors.timelines.journeys.replaying import ReplayReport
 from actors.timelines.journeys.replaying import replay as play_again
-from actors.timelines.reading import Unreadable
 from actors.timelines.revision import Revision
-from api.cli.errors import Failure
-from api.cli.timeline_report import NotRead, escaped, lines
+from api.cli.timeline_report import NotRead, escaped, publishable
 from engine.effects import Document
 
 NOTHING = "nothing"
@@ -48,7 +45,7 @@ def replay(journey: BinaryIO, against: BinaryIO) -> None:
         told = read_journey(_bytes(journey))
     except BadJourney as error:
         raise NotRead(escaped(f"{_name(journey)}: {error}")) from None
-    timeline = _judged(against)
+    timeline = publishable(_bytes(against), _name(against))
     body = document.write(timeline)
     report = play_again(told, Revision(timeline), Document(body).hash)
     click.echo("".join(f"{line}\n" for line in report_lines(report)), nl=False)
@@ -64,21 +61,6 @@ def _bytes(file: BinaryIO) -> bytes:
 
 def _name(file: BinaryIO) -> str:
     return getattr(file, "name", "standard input")
-
-
-def _judged(file: BinaryIO) -> Timeline:
-    """The document, if it may be published; else a failure that lists what keeps it from that."""
-    body = _bytes(file)
-    try:
-        timeline = document.read(body)
-        report = publishing.check(timeline)
-    except Unreadable as error:
-        raise NotRead(escaped(f"{_name(file)}: {error.problems[0].message}")) from None
-    except document.BadDocument as error:
-        report = publishing.Report(error.problems, (), len(error.problems), 0)
-    if report.problem_count:
-        raise Failure("\n".join(lines(report)))
-    return timeline
 
 
 # --- in words

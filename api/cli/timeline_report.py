@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from actors.timelines import publishing
+from actors.timelines import document, publishing
+from actors.timelines.document import Timeline
 from actors.timelines.findings import Problem
+from actors.timelines.reading import Unreadable
 from api.cli.errors import Failure
 
 WHOLE = "(document)"
@@ -20,6 +22,20 @@ class NotRead(Failure):
     """A file that cannot be read as what it should be: one line, exit code 2."""
 
     exit_code = 2
+
+
+def publishable(body: bytes, name: str) -> Timeline:
+    """The document, if it may be published; else a failure that lists what keeps it from that."""
+    try:
+        timeline = document.read(body)
+        report = publishing.check(timeline)
+    except Unreadable as error:
+        raise NotRead(escaped(f"{name}: {error.problems[0].message}")) from None
+    except document.BadDocument as error:
+        report = publishing.Report(error.problems, (), len(error.problems), 0)
+    if report.problem_count:
+        raise Failure("\n".join(lines(report)))
+    return timeline
 
 
 def lines(report: publishing.Report) -> Iterable[str]:

@@ -17,17 +17,16 @@ from actors.timelines.explaining.user import (
     ExplainedUserResponse,
     explain_link,
     explain_user,
-    reckon,
 )
 from actors.timelines.revision import Revision, Way
-from actors.timelines.user import instant
 from api.http import Answer, Call, Problem, Route, answer
+from api.timelines import looking
 from api.timelines.admin import desk_of
 from api.timelines.cors import ADMIN, AUDIENCE, for_pages
 from api.timelines.crowd import user_of
 from api.timelines.entrance import for_admin, for_audience
 from api.timelines.errors import present
-from api.timelines.looking import Desk, around, check_later, existing, meta_of
+from api.timelines.looking import Desk, check_later, existing, meta_of
 from engine.messages import Address
 
 REFUSED: Mapping[int, Any] = {401: None, 403: None, 404: None, 422: HTTPValidationError}
@@ -67,13 +66,9 @@ async def reckoned(desk: Desk, address: Address) -> View:
 
     Raises 404 or 403 (no such user), 422 (an instant before the user's last one).
     """
-    user = (await existing(desk, address)).state
-    revision, timeline, version = await around(desk, user)
-    check_later(desk, user)
-    now_ms = instant(user, desk.at_ms, desk.house.clock.now_ms())
-    user, timeline = reckon(revision, user, timeline, version, now_ms)
-    naive = desk.settings.naive_datetimes
-    return View(revision, user, timeline, address.id, now_ms, naive=naive)
+    snapshot = await existing(desk, address)
+    check_later(desk, snapshot.state)
+    return await looking.reckoned(desk, snapshot)
 
 
 def _way(revision: Revision, source: str, target: str) -> Way:

@@ -22,13 +22,13 @@ from actors.timelines.settings import ID, KIND, Configure, Settings
 from actors.timelines.timeline import TIMELINE, publication
 from api.auth import hash_key
 from api.domain import Item
-from api.timelines.entrance import SECRET, VISIBLE
+from api.timelines.entrance import LETTERS, SECRET, VISIBLE
 from api.timelines.publishing import judged
 from api.timelines.shelf import NAME
 from api.timelines.webhooks import declared_item
 
-KEYS = {"secret_keys": (SECRET, "s"), "visible_keys": (VISIBLE, "v")}
-"""Lists of keys: the kind of each key, and the letter that it begins with."""
+KEYS = {"secret_keys": SECRET, "visible_keys": VISIBLE}
+"""Lists of keys: the kind of each key."""
 SWITCHES = ("test_clock", "naive_datetimes", "visible_read", "legacy", "webhook_private")
 MISSING_USER = (404, 403, "null")
 KNOWN = (*KEYS, "publish", *SWITCHES, "missing_user", "cors_origins", "webhooks")
@@ -58,7 +58,8 @@ def items(_project: str, table: Mapping[str, Any]) -> Iterable[Item]:
 
 
 def _keys(table: Mapping[str, Any]) -> Iterator[Key]:
-    for name, (kind, letter) in KEYS.items():
+    for name, kind in KEYS.items():
+        letter = LETTERS[kind]
         form = re.compile(letter + KEY_FORM)
         for text in _texts(f"{NAME}.{name}", table.get(name, []), "a key or a list of keys"):
             if not form.fullmatch(text):

@@ -10,16 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from actors.timelines import values
 from actors.timelines.answers import View
 from actors.timelines.answers.shapes import Meta, ServiceStatus
+from actors.timelines.explaining.user import reckon
 from actors.timelines.revision import Revision
 from actors.timelines.timeline_words import KIND as TIMELINE
 from actors.timelines.timeline_words import Timeline
 from actors.timelines.user import USER, instant
-from actors.timelines.user_fold import walked
 from actors.timelines.user_words import Settle, User
-from actors.timelines.walking import begin, is_due, walk_of
+from actors.timelines.walking import is_due
 from api.http import Problem
 from api.timelines.errors import earlier
 from engine.errors import Busy, Refused
@@ -100,7 +99,7 @@ async def reckoned(desk: Desk, snapshot: Snapshot) -> View:
     user: User = snapshot.state
     revision, timeline, version = await around(desk, user)
     now_ms = _now(desk, user)
-    user = caught_up(revision, user, timeline, version, now_ms)
+    user, timeline = reckon(revision, user, timeline, version, now_ms)
     naive = desk.settings.naive_datetimes
     return View(revision, user, timeline, snapshot.address.id, now_ms, naive=naive)
 
@@ -113,17 +112,6 @@ async def around(desk: Desk, user: User) -> tuple[Revision, Timeline, int]:
         return revision, Timeline(), 0
     seen = await directory.peek(Address(project, TIMELINE, user.timeline))
     return revision, seen.state if seen.exists else Timeline(), seen.version
-
-
-def caught_up(
-    revision: Revision, user: User, timeline: Timeline, version: int, now_ms: int
-) -> User:
-    """The user after a settle at `now_ms`, reckoned only. One that overflows stays as it is."""
-    try:
-        walker = begin(revision, user, timeline, now_ms, is_news=version != user.seen)
-    except values.Overflow:
-        return user
-    return walked(user, walk_of(walker, version))
 
 
 def check_later(desk: Desk, user: User) -> None:
